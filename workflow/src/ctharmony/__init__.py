@@ -1,0 +1,1 @@
+"""ctharmony: makes CT scans from many hospitals comparable."""

@@ -1,0 +1,1 @@
+"""Did the scanner go, did the patient stay: probes, agreement, report."""

@@ -1,0 +1,1 @@
+"""Information measures: every formula once."""

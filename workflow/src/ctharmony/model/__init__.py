@@ -1,0 +1,1 @@
+"""The factorised beta-VAE: networks, objective, training, adaptation."""

@@ -1,0 +1,1 @@
+"""Virtual patients and virtual CT scanners: the demo cohort and ground truth."""

@@ -1,0 +1,1 @@
+"""Image quality and scanner physics of one scan."""

@@ -1,0 +1,241 @@
+"""Sites, manifests and batch membership.
+
+The Snakefile imports this file while it is parsed, so it needs pandas and nothing heavier.
+Membership of a batch is manifest order // batch size: manifests are append-only, so a new row
+touches one batch and leaves the others as they are.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+ROLES = ("reference", "query")
+SPLITS = ("train", "validation", "test")
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+SITE_COLUMNS = ("site", "role", "manifest")
+SCAN_COLUMNS = ("scan", "subject")
+
+Row = dict[str, object]
+
+
+class StudyError(ValueError):
+    """The study as described cannot run; the message names the culprit and the mend."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One hospital scanner or protocol.
+
+    Attributes:
+        site: its id; role: `reference` (trains the model) or `query` (onboarded by `adapt`).
+        scanner: name of the virtual scanner that makes its scans, or None for real scans.
+        rows: one dict per scan, in manifest order, missing values None, `split` always set.
+    """
+
+    site: str
+    role: str
+    scanner: str | None
+    rows: tuple[Row, ...]
+
+    def describe(self) -> Row:
+        """The row of the sites sheet, as rules pass it to scripts."""
+        return {"site": self.site, "role": self.role, "scanner": self.scanner}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """All sites of a study and how their scans fall into batches."""
+
+    sites: dict[str, Site]
+    batch_size: int
+
+    def of_role(self, role: str) -> list[str]:
+        """Ids of the sites of one role, in sheet order."""
+        return [site.site for site in self.sites.values() if site.role == role]
+
+    def batches(self, site: str) -> list[str]:
+        """Batch ids of a site, in order."""
+        count = -(-len(self.sites[site].rows) // self.batch_size)
+        return [f"b{index:04d}" for index in range(count)]
+
+    def rows(self, site: str, batch: str) -> list[Row]:
+        """Manifest rows of one batch."""
+        start = int(batch[1:]) * self.batch_size
+        return list(self.sites[site].rows[start : start + self.batch_size])
+
+    def places(self, sites: list[str] | None = None) -> list[tuple[str, str]]:
+        """(site, batch) of every batch of the given sites (all by default), in order."""
+        chosen = list(self.sites) if sites is None else sites
+        return [(site, batch) for site in chosen for batch in self.batches(site)]
+
+
+def load_cohort(sites_sheet: str | Path, batch_size: int, split: Row) -> Cohort:
+    """Read the sites sheet and every manifest it names.
+
+    Args:
+        sites_sheet: TSV with columns site, role, manifest and optionally scanner.
+        batch_size: scans per batch.
+        split: `test_fraction`, `validation_fraction` and `seed` for rows that name no split.
+
+    Raises:
+        StudyError: anything that would fail later and can be seen now.
+    """
+    sheet = _read_sheet(Path(sites_sheet), SITE_COLUMNS)
+    _refuse_duplicates(sheet, "site", sites_sheet)
+    sites = {}
+    for row in _records(sheet):
+        site = _load_site(row, Path(sites_sheet), split)
+        sites[site.site] = site
+    cohort = Cohort(sites, batch_size)
+    _check_cohort(cohort, sites_sheet)
+    return cohort
+
+
+def parse_pair(row: Row) -> tuple[str, str] | None:
+    """(site, scan) named by a manifest row's `paired_scan`, or None."""
+    named = row.get("paired_scan")
+    if named is None:
+        return None
+    site, _, scan = str(named).partition("/")
+    return site, scan
+
+
+def _load_site(row: Row, sheet: Path, split: Row) -> Site:
+    name, role = str(row["site"]), row["role"]
+    _check_identifier(name, "site", sheet)
+    if role not in ROLES:
+        raise StudyError(
+            f"{sheet}: site {name} has the role '{role}'; write one of {', '.join(ROLES)}"
+        )
+    if row["manifest"] is None:
+        raise StudyError(f"{sheet}: site {name} names no manifest; give the path of its scans")
+    manifest = Path(str(row["manifest"]))
+    frame = _read_sheet(manifest, SCAN_COLUMNS)
+    _refuse_duplicates(frame, "scan", manifest)
+    scanner = row.get("scanner")
+    rows = tuple(_scan_row(record, name, str(role), manifest, split) for record in _records(frame))
+    if not rows:
+        raise StudyError(f"{manifest}: site {name} has no scans; add rows or remove the site")
+    if scanner is None:
+        _check_paths(rows, name, manifest)
+    return Site(name, str(role), None if scanner is None else str(scanner), rows)
+
+
+def _scan_row(record: Row, site: str, role: str, manifest: Path, split: Row) -> Row:
+    _check_identifier(str(record["scan"]), "scan", manifest)
+    _check_identifier(str(record["subject"]), "subject", manifest)
+    given = record.get("split")
+    if given is not None and given not in SPLITS:
+        raise StudyError(
+            f"{manifest}: scan {record['scan']} has the split '{given}'; "
+            f"write one of {', '.join(SPLITS)} or leave it empty"
+        )
+    # a query site never trains anything, so all its scans judge
+    drawn = "test" if role == "query" else draw_split(str(record["subject"]), split)
+    return {**record, "site": site, "role": role, "split": given or drawn}
+
+
+def draw_split(subject: str, split: Row) -> str:
+    """Split of a subject from a hash of its id: the same at every site, in every run."""
+    digest = hashlib.sha256(f"{split['seed']}/{subject}".encode()).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    test, validation = float(split["test_fraction"]), float(split["validation_fraction"])
+    if position < test:
+        return "test"
+    return "validation" if position < test + validation else "train"
+
+
+def _read_sheet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, sep="\t", dtype=str, na_values=["n/a", ""], keep_default_na=False)
+    except FileNotFoundError as error:
+        raise StudyError(f"{path} does not exist; correct the path that names it") from error
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} is not a tab-separated table: {error}") from error
+    missing = [name for name in required if name not in frame.columns]
+    if missing:
+        raise StudyError(
+            f"{path} lacks the column {', '.join(missing)}; its columns are tab-separated "
+            f"and begin with {', '.join(required)}"
+        )
+    return frame
+
+
+def _records(frame: pd.DataFrame) -> list[Row]:
+    return [
+        {str(key): None if pd.isna(value) else value for key, value in record.items()}
+        for record in frame.to_dict("records")
+    ]
+
+
+def _check_identifier(name: str, kind: str, path: Path) -> None:
+    if not IDENTIFIER.fullmatch(name):
+        raise StudyError(
+            f"{path}: the {kind} id '{name}' must be 1 to 64 letters, digits, '-' or '_', "
+            "beginning with a letter or digit; rename it"
+        )
+
+
+def _refuse_duplicates(frame: pd.DataFrame, column: str, path: str | Path) -> None:
+    repeated = frame[column][frame[column].duplicated()].dropna().unique()
+    if len(repeated):
+        raise StudyError(
+            f"{path}: the {column} '{repeated[0]}' stands there twice; remove or rename one row"
+        )
+
+
+def _check_paths(rows: tuple[Row, ...], site: str, manifest: Path) -> None:
+    for row in rows:
+        if row.get("path") is None:
+            raise StudyError(f"{manifest}: scan {row['scan']} of site {site} has no path; add it")
+        if not Path(str(row["path"])).exists():
+            raise StudyError(
+                f"{manifest}: scan {row['scan']} of site {site} points to {row['path']}, "
+                "which does not exist; correct the path or remove the row"
+            )
+
+
+def _check_cohort(cohort: Cohort, sheet: str | Path) -> None:
+    if not cohort.of_role("reference"):
+        raise StudyError(f"{sheet} has no site with the role reference; the model needs one")
+    owners: dict[str, str] = {}
+    splits: dict[str, str] = {}
+    for site in cohort.sites.values():
+        for row in site.rows:
+            _check_owner(owners, str(row["scan"]), site.site)
+            if site.role == "reference":
+                _check_split(splits, row)
+            _check_pair(cohort, row, site.site)
+
+
+def _check_owner(owners: dict[str, str], scan: str, site: str) -> None:
+    if scan in owners:
+        raise StudyError(
+            f"the scan id '{scan}' is used by the sites {owners[scan]} and {site}; "
+            "scan ids are unique in a study: rename one"
+        )
+    owners[scan] = site
+
+
+def _check_split(splits: dict[str, str], row: Row) -> None:
+    subject, split = str(row["subject"]), str(row["split"])
+    if splits.setdefault(subject, split) != split:
+        raise StudyError(
+            f"subject {subject} is in the splits {splits[subject]} and {split}; "
+            "all reference scans of a subject share one split"
+        )
+
+
+def _check_pair(cohort: Cohort, row: Row, site: str) -> None:
+    pair = parse_pair(row)
+    if pair is None:
+        return
+    other = cohort.sites.get(pair[0])
+    if other is None or pair[1] not in {str(entry["scan"]) for entry in other.rows}:
+        raise StudyError(
+            f"scan {row['scan']} of site {site} names the paired scan '{row['paired_scan']}', "
+            "which is not in the study; write site/scan of an existing row"
+        )

@@ -1,0 +1,55 @@
+"""The study's configuration against its schema, told in sentences."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from ctharmony.cohort import StudyError
+
+
+def check_settings(config: dict[str, Any], schema_path: str | Path) -> None:
+    """Check a configuration against a YAML schema whose `$ref`s name files beside it.
+
+    Raises:
+        StudyError: one sentence per fault, each with the key's full path and the mend.
+    """
+    schema_path = Path(schema_path)
+    validator = Draft202012Validator(_load(schema_path), registry=_registry(schema_path.parent))
+    faults = sorted(validator.iter_errors(config), key=lambda fault: list(map(str, fault.path)))
+    if faults:
+        raise StudyError("; ".join(_sentence(fault) for fault in faults))
+
+
+def _registry(folder: Path) -> Registry:
+    resources = [
+        (path.name, Resource.from_contents(_load(path), default_specification=DRAFT202012))
+        for path in sorted(folder.glob("*.schema.yaml"))
+    ]
+    return Registry().with_resources(resources)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _sentence(fault: ValidationError) -> str:
+    place = ".".join(str(part) for part in fault.absolute_path) or "the configuration"
+    if fault.validator == "additionalProperties" and isinstance(fault.instance, dict):
+        known = list(fault.schema.get("properties", {}))
+        strange = [key for key in fault.instance if key not in known]
+        return "; ".join(_unknown_key(key, place, known) for key in strange)
+    if fault.validator == "required":
+        return f"{place}: {fault.message.replace(' is a required property', ' is missing; add it')}"
+    return f"config key {place}: {fault.message}; see config/README.md for its range"
+
+
+def _unknown_key(key: str, place: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(str(key), known, n=1)
+    mend = f"did you mean '{close[0]}'?" if close else f"known keys are {', '.join(known)}"
+    return f"config key '{key}' in {place} is not known; {mend}"

@@ -1,0 +1,20 @@
+"""One integer per stage, bumped when the numbers it writes change.
+
+Rules pass it as a parameter, so Snakemake reruns exactly what a release made stale, and an edit
+that changes no number reruns nothing.
+"""
+
+VERSIONS = {
+    "simulate": 1,
+    "ingest": 1,
+    "template": 1,
+    "register": 1,
+    "train": 1,
+    "adapt": 1,
+    "baseline": 1,
+    "harmonize": 1,
+    "features": 1,
+    "evaluate": 1,
+    "report": 1,
+    "track": 1,
+}

@@ -1,5 +1,6 @@
 """The study's configuration against its schema, told in sentences."""
 
+import copy
 import difflib
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,37 @@ from ctharmony.cohort import StudyError
 
 
 def check_settings(config: dict[str, Any], schema_path: str | Path) -> None:
-    """Check a configuration against a YAML schema whose `$ref`s name files beside it.
+    """Check a configuration, its models expanded, against a YAML schema.
+
+    The schema's `$ref`s name files beside it.
 
     Raises:
         StudyError: one sentence per fault, each with the key's full path and the mend.
     """
     schema_path = Path(schema_path)
     validator = Draft202012Validator(_load(schema_path), registry=_registry(schema_path.parent))
+    if config.get("model") and config.get("models"):
+        config = {**config, "models": expand_models(config)}
     faults = sorted(validator.iter_errors(config), key=lambda fault: list(map(str, fault.path)))
     if faults:
         raise StudyError("; ".join(_sentence(fault) for fault in faults))
+
+
+def expand_models(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings of every named model: the defaults of `model` under the model's own overrides."""
+    return {
+        name: merge(config["model"], overrides or {})
+        for name, overrides in config["models"].items()
+    }
+
+
+def merge(defaults: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """A deep copy of `defaults` in which the values of `overrides` win, level by level."""
+    merged = copy.deepcopy(defaults)
+    for key, value in overrides.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
+    return merged
 
 
 def _registry(folder: Path) -> Registry:

@@ -1,0 +1,45 @@
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STUDY ?= results/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-real lint format mlflow clean
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## run the embedded demo study on all cores
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --workflow-profile workflow/profiles/default
+
+test: $(READY)  ## run the tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests
+
+test-real: $(READY)  ## run the study over the real scans in CTHARMONY_REAL_DATA
+	@test -n "$(CTHARMONY_REAL_DATA)" || { echo "set CTHARMONY_REAL_DATA to the folder of real scans"; exit 2; }
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q -s tests/real
+
+lint: $(READY)  ## check style: ruff, snakefmt, snakemake --lint
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile workflow
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+format: $(READY)  ## put code into the house style
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile workflow
+
+mlflow: $(READY)  ## open the MLflow UI of STUDY (results/demo) on 127.0.0.1
+	@$(BIN)/python -m ctharmony.tracking ui --results $(STUDY)
+
+clean:  ## remove results and logs of the demo
+	@rm -rf results/demo logs/demo
+
+# torch first and pinned: a looser request would fetch gigabytes of CUDA
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ctharmony needs Python >= 3.11: make PYTHON=python3.11 ..."; exit 2; }
+	@echo "Setting up $(VENV) (about two minutes, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q -c constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	@touch $@

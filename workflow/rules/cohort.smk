@@ -1,0 +1,23 @@
+# Virtual scans with known truth, for the demo and for studies of truth
+
+
+rule simulate:
+    output:
+        directory(at("simulated/{site}/{batch}")),
+    log:
+        log_of("simulate", "site", "batch"),
+    conda:
+        ENVIRONMENT
+    params:
+        rows=lambda wildcards: COHORT.rows(wildcards.site, wildcards.batch),
+        site=lambda wildcards: COHORT.sites[wildcards.site].describe(),
+        scanner=lambda wildcards: SCANNERS[COHORT.sites[wildcards.site].scanner],
+        target_scanner=lambda wildcards: SCANNERS[COHORT.sites[config["target"]].scanner],
+        settings=config["simulation"],
+        seed=config["seed"],
+        version=VERSIONS["simulate"],
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    script:
+        "../scripts/simulate.py"

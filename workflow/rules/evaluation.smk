@@ -1,0 +1,88 @@
+# Did the scanner go, did the patient stay: measures with intervals, and a report
+
+
+rule features:
+    input:
+        ingested=at("ingested/{site}/{batch}"),
+        harmonized=lambda wildcards: (
+            []
+            if wildcards.method == "none"
+            else at("harmonized/{method}/{site}/{batch}").format(**wildcards)
+        ),
+    output:
+        directory(at("features/{method}/{site}/{batch}")),
+    log:
+        log_of("features", "method", "site", "batch"),
+    conda:
+        ENVIRONMENT
+    params:
+        rows=rows_of_batch,
+        settings=config["features"],
+        seed=config["seed"],
+        version=VERSIONS["features"],
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    script:
+        "../scripts/features.py"
+
+
+rule evaluate:
+    input:
+        ingested=every_batch("ingested/{site}/{batch}"),
+        registered=every_batch("registered/{site}/{batch}"),
+        harmonized=every_batch("harmonized/{model}/{site}/{batch}"),
+        baselines=every_batch("baselines/{site}/{batch}"),
+        features_before=every_batch("features/none/{site}/{batch}"),
+        features_after=every_batch("features/{model}/{site}/{batch}"),
+        simulated=every_batch("simulated/{site}/{batch}", simulated_sites()),
+        model=at("models/{model}"),
+    output:
+        directory(at("evaluation/{model}")),
+    log:
+        log_of("evaluate", "model"),
+    conda:
+        ENVIRONMENT
+    params:
+        rows=all_rows(),
+        sites=sites_of("reference", "query"),
+        target=config["target"],
+        settings=config["evaluation"],
+        seed=config["seed"],
+        version=VERSIONS["evaluate"],
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    script:
+        "../scripts/evaluate.py"
+
+
+rule report:
+    input:
+        ingested=every_batch("ingested/{site}/{batch}"),
+        registered=every_batch("registered/{site}/{batch}"),
+        baselines=every_batch("baselines/{site}/{batch}"),
+        harmonized=expand(every_batch("harmonized/{model}/{site}/{batch}"), model=list(MODELS)),
+        models=expand(at("models/{model}"), model=list(MODELS)),
+        evaluation=expand(at("evaluation/{model}"), model=list(MODELS)),
+    output:
+        at("report.html"),
+    log:
+        log_of("report"),
+    conda:
+        ENVIRONMENT
+    params:
+        study=config["study"],
+        models=list(MODELS),
+        rows=all_rows(),
+        sites=sites_of("reference", "query"),
+        target=config["target"],
+        settings=config["report"],
+        seed=config["seed"],
+        version=VERSIONS["report"],
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    script:
+        "../scripts/report.py"

@@ -1,0 +1,51 @@
+# The reference sites train the model; a query site is onboarded with the network frozen
+
+
+rule train:
+    input:
+        ingested=every_batch("ingested/{site}/{batch}", COHORT.of_role("reference")),
+        registered=every_batch("registered/{site}/{batch}", COHORT.of_role("reference")),
+    output:
+        directory(at("models/{model}")),
+    log:
+        log_of("train", "model"),
+    conda:
+        ENVIRONMENT
+    params:
+        rows=rows_of_role("reference"),
+        sites=sites_of("reference"),
+        settings=lambda wildcards: MODELS[wildcards.model],
+        operator_settings=config["harmonization"],
+        checkpoint=at("checkpoints/{model}"),
+        seed=config["seed"],
+        version=VERSIONS["train"],
+    threads: lambda wildcards: MODELS[wildcards.model]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=720,
+    script:
+        "../scripts/train.py"
+
+
+rule adapt:
+    input:
+        ingested=batches_of_site("ingested/{site}/{batch}"),
+        registered=batches_of_site("registered/{site}/{batch}"),
+        model=at("models/{model}"),
+    output:
+        directory(at("adapted/{model}/{site}")),
+    log:
+        log_of("adapt", "model", "site"),
+    conda:
+        ENVIRONMENT
+    params:
+        rows=lambda wildcards: list(COHORT.sites[wildcards.site].rows),
+        settings=lambda wildcards: MODELS[wildcards.model],
+        operator_settings=config["harmonization"],
+        seed=config["seed"],
+        version=VERSIONS["adapt"],
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    script:
+        "../scripts/adapt.py"

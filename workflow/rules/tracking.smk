@@ -1,0 +1,27 @@
+# One writer feeds MLflow from the results, so a dead server loses nothing
+
+
+rule track:
+    input:
+        evaluation=expand(at("evaluation/{model}"), model=list(MODELS)),
+        models=expand(at("models/{model}"), model=list(MODELS)),
+        report=at("report.html"),
+    output:
+        at("mlflow/tracked.json"),
+    log:
+        log_of("track"),
+    conda:
+        ENVIRONMENT
+    params:
+        study=config["study"],
+        models=list(MODELS),
+        sites=sites_of("reference", "query"),
+        config=config,
+        settings=config["tracking"],
+        seed=config["seed"],
+        version=VERSIONS["track"],
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    script:
+        "../scripts/track.py"

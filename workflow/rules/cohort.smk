@@ -8,6 +8,9 @@ rule simulate:
         log_of("simulate", "site", "batch"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         rows=lambda wildcards: COHORT.rows(wildcards.site, wildcards.batch),
         site=lambda wildcards: COHORT.sites[wildcards.site].describe(),
@@ -16,8 +19,5 @@ rule simulate:
         settings=config["simulation"],
         seed=config["seed"],
         version=VERSIONS["simulate"],
-    resources:
-        mem_mb=2000,
-        runtime=60,
     script:
         "../scripts/simulate.py"

@@ -15,14 +15,14 @@ rule features:
         log_of("features", "method", "site", "batch"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         rows=rows_of_batch,
         settings=config["features"],
         seed=config["seed"],
         version=VERSIONS["features"],
-    resources:
-        mem_mb=2000,
-        runtime=60,
     script:
         "../scripts/features.py"
 
@@ -43,6 +43,10 @@ rule evaluate:
         log_of("evaluate", "model"),
     conda:
         ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         rows=all_rows(),
         sites=sites_of("reference", "query"),
@@ -50,10 +54,6 @@ rule evaluate:
         settings=config["evaluation"],
         seed=config["seed"],
         version=VERSIONS["evaluate"],
-    threads: 2
-    resources:
-        mem_mb=4000,
-        runtime=120,
     script:
         "../scripts/evaluate.py"
 
@@ -72,6 +72,9 @@ rule report:
         log_of("report"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         study=config["study"],
         models=list(MODELS),
@@ -81,8 +84,5 @@ rule report:
         settings=config["report"],
         seed=config["seed"],
         version=VERSIONS["report"],
-    resources:
-        mem_mb=2000,
-        runtime=30,
     script:
         "../scripts/report.py"

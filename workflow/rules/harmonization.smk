@@ -14,15 +14,15 @@ rule harmonize:
         log_of("harmonize", "model", "site", "batch"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         rows=rows_of_batch,
         target=config["target"],
         settings=config["harmonization"],
         seed=config["seed"],
         version=VERSIONS["harmonize"],
-    resources:
-        mem_mb=4000,
-        runtime=120,
     script:
         "../scripts/harmonize.py"
 
@@ -38,6 +38,9 @@ rule baseline:
         log_of("baseline", "site", "batch"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=3000,
+        runtime=120,
     params:
         rows=rows_of_batch,
         target=config["target"],
@@ -45,8 +48,5 @@ rule baseline:
         methods=config["harmonization"]["baselines"],
         seed=config["seed"],
         version=VERSIONS["baseline"],
-    resources:
-        mem_mb=3000,
-        runtime=120,
     script:
         "../scripts/baseline.py"

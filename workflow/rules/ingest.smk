@@ -10,13 +10,13 @@ rule ingest:
         log_of("ingest", "site", "batch"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         rows=rows_of_batch,
         settings=config["ingest"],
         seed=config["seed"],
         version=VERSIONS["ingest"],
-    resources:
-        mem_mb=2000,
-        runtime=60,
     script:
         "../scripts/ingest.py"

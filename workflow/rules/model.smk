@@ -11,6 +11,10 @@ rule train:
         log_of("train", "model"),
     conda:
         ENVIRONMENT
+    threads: lambda wildcards: MODELS[wildcards.model]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=720,
     params:
         rows=rows_of_role("reference"),
         sites=sites_of("reference"),
@@ -19,10 +23,6 @@ rule train:
         checkpoint=at("checkpoints/{model}"),
         seed=config["seed"],
         version=VERSIONS["train"],
-    threads: lambda wildcards: MODELS[wildcards.model]["threads"]
-    resources:
-        mem_mb=6000,
-        runtime=720,
     script:
         "../scripts/train.py"
 
@@ -38,14 +38,14 @@ rule adapt:
         log_of("adapt", "model", "site"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=3000,
+        runtime=60,
     params:
         rows=lambda wildcards: list(COHORT.sites[wildcards.site].rows),
         settings=lambda wildcards: MODELS[wildcards.model],
         operator_settings=config["harmonization"],
         seed=config["seed"],
         version=VERSIONS["adapt"],
-    resources:
-        mem_mb=3000,
-        runtime=60,
     script:
         "../scripts/adapt.py"

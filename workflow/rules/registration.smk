@@ -10,14 +10,14 @@ rule template:
         log_of("template"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=3000,
+        runtime=30,
     params:
         rows=rows_of_role("reference"),
         settings=config["registration"],
         seed=config["seed"],
         version=VERSIONS["template"],
-    resources:
-        mem_mb=3000,
-        runtime=30,
     script:
         "../scripts/template.py"
 
@@ -32,13 +32,13 @@ rule register:
         log_of("register", "site", "batch"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         rows=rows_of_batch,
         settings=config["registration"],
         seed=config["seed"],
         version=VERSIONS["register"],
-    resources:
-        mem_mb=2000,
-        runtime=60,
     script:
         "../scripts/register.py"

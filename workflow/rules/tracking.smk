@@ -12,6 +12,9 @@ rule track:
         log_of("track"),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         study=config["study"],
         models=list(MODELS),
@@ -20,8 +23,5 @@ rule track:
         settings=config["tracking"],
         seed=config["seed"],
         version=VERSIONS["track"],
-    resources:
-        mem_mb=2000,
-        runtime=30,
     script:
         "../scripts/track.py"

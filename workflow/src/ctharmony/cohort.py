@@ -6,6 +6,7 @@ touches one batch and leaves the others as they are.
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +105,8 @@ def parse_pair(row: Row) -> tuple[str, str] | None:
 
 
 def _load_site(row: Row, sheet: Path, split: Row) -> Site:
+    _check_identifier(row["site"], "site", sheet)
     name, role = str(row["site"]), row["role"]
-    _check_identifier(name, "site", sheet)
     if role not in ROLES:
         raise StudyError(
             f"{sheet}: site {name} has the role '{role}'; write one of {', '.join(ROLES)}"
@@ -125,8 +126,8 @@ def _load_site(row: Row, sheet: Path, split: Row) -> Site:
 
 
 def _scan_row(record: Row, site: str, role: str, manifest: Path, split: Row) -> Row:
-    _check_identifier(str(record["scan"]), "scan", manifest)
-    _check_identifier(str(record["subject"]), "subject", manifest)
+    _check_identifier(record["scan"], "scan", manifest)
+    _check_identifier(record["subject"], "subject", manifest)
     given = record.get("split")
     if given is not None and given not in SPLITS:
         raise StudyError(
@@ -135,7 +136,22 @@ def _scan_row(record: Row, site: str, role: str, manifest: Path, split: Row) -> 
         )
     # a query site never trains anything, so all its scans judge
     drawn = "test" if role == "query" else draw_split(str(record["subject"]), split)
-    return {**record, "site": site, "role": role, "split": given or drawn}
+    path = _expand(record, manifest)
+    return {**record, "path": path, "site": site, "role": role, "split": given or drawn}
+
+
+def _expand(record: Row, manifest: Path) -> str | None:
+    """The row's path with environment variables such as ${ARCHIVE} filled in."""
+    if record.get("path") is None:
+        return None
+    path = os.path.expandvars(str(record["path"]))
+    unset = re.search(r"\$\{?(\w+)", path)
+    if unset:
+        raise StudyError(
+            f"{manifest}: the path of scan {record['scan']} uses the environment variable "
+            f"{unset[1]}, which is not set; set it to the folder of the scans"
+        )
+    return path
 
 
 def draw_split(subject: str, split: Row) -> str:
@@ -171,10 +187,11 @@ def _records(frame: pd.DataFrame) -> list[Row]:
     ]
 
 
-def _check_identifier(name: str, kind: str, path: Path) -> None:
-    if not IDENTIFIER.fullmatch(name):
+def _check_identifier(name: object, kind: str, path: Path) -> None:
+    if name is None or not IDENTIFIER.fullmatch(str(name)):
+        shown = "" if name is None else name
         raise StudyError(
-            f"{path}: the {kind} id '{name}' must be 1 to 64 letters, digits, '-' or '_', "
+            f"{path}: the {kind} id '{shown}' must be 1 to 64 letters, digits, '-' or '_', "
             "beginning with a letter or digit; rename it"
         )
 

@@ -1,0 +1,26 @@
+"""What every test may use: the repository's root and the folder of real scans."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real scans; the test is skipped, and says so, where it is not named."""
+    named = os.environ.get("CTHARMONY_REAL_DATA")
+    if not named:
+        pytest.skip("CTHARMONY_REAL_DATA names no folder of real scans")
+    folder = Path(named).resolve()
+    if not (folder / "MANIFEST.tsv").exists():
+        pytest.fail(f"CTHARMONY_REAL_DATA is {named}, which holds no MANIFEST.tsv")
+    return folder

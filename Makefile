@@ -12,7 +12,8 @@ help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## run the embedded demo study on all cores
-	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --workflow-profile workflow/profiles/default
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --workflow-profile workflow/profiles/default --logger rich
+	@printf 'Report:    %s\nMLflow UI: %s\n' results/demo/report.html 'make mlflow'
 
 test: $(READY)  ## run the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ctharmony.harmonization.curves import smooth_bins
 from ctharmony.harmonization.operators import (
     OperatorSettings,
     ScannerOperator,
     estimate_operator,
-    smooth_bins,
+    mean_operator,
 )
 
 FREQUENCIES = 0.0125 + 0.025 * np.arange(40)
@@ -121,3 +122,18 @@ def test_smoothing_keeps_constants_and_gaps() -> None:
     smoothed = smooth_bins(values, 1.5)
     np.testing.assert_allclose(np.delete(smoothed, 7), 3.0)
     assert np.isnan(smoothed[7])
+
+
+def test_mean_of_two_scanners_is_their_geometric_middle() -> None:
+    rows = rows_of(["a"])
+    pair = [estimate_operator(curves_of("a", level), rows, SETTINGS) for level in (100.0, 400.0)]
+    middle = mean_operator(pair)
+    np.testing.assert_allclose(middle.nps, true_nps(200.0), rtol=1e-9)
+    assert middle.n_scans == 2
+    with pytest.raises(ValueError, match="reference site"):
+        mean_operator([])
+
+
+def test_settings_are_found_in_the_whole_block() -> None:
+    block = {"transport": {}, "operator": {"shrinkage_scans": 3, "smoothing_bins": 0.5}}
+    assert OperatorSettings.from_dict(block) == OperatorSettings(3.0, 0.5)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ctharmony.harmonization.curves import filled, median_curve, stacked
+
 CURVES = ("nps", "mtf", "spectrum")
 ANCHOR_COLUMNS = {
     "air": "air_mode_hu",
@@ -19,7 +21,6 @@ ANCHOR_COLUMNS = {
     "soft_tissue": "soft_tissue_mode_hu",
 }
 GEOMETRY_COLUMNS = ("slice_thickness_mm", "kvp")
-TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class OperatorSettings:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "OperatorSettings":
-        """Read the two values from a config block; other keys are left alone."""
+        """Read the block `operator`, or a whole harmonization block that holds it."""
+        content = content.get("operator", content)
         return cls(float(content["shrinkage_scans"]), float(content["smoothing_bins"]))
 
 
@@ -128,8 +130,8 @@ def estimate_operator(
     if usable.empty:
         raise ValueError("no usable scan to estimate the scanner from; add a scan of this site")
     scans = usable["scan"].astype(str).tolist()
-    frequencies, stacks = _stacks(curves, scans)
-    summary = {name: _median(stack, settings.smoothing_bins) for name, stack in stacks.items()}
+    frequencies, stacks = stacked(curves, scans, CURVES)
+    summary = {name: median_curve(stack, settings.smoothing_bins) for name, stack in stacks.items()}
     operator = ScannerOperator(
         frequencies=frequencies,
         **{name: centre for name, (centre, _) in summary.items()},
@@ -160,49 +162,32 @@ def shrink(operator: ScannerOperator, prior: ScannerOperator, weight: float) -> 
     for name in ("noise_sd", "body_area_cm2", *GEOMETRY_COLUMNS):
         own[name] = own[name] if np.isfinite(own[name]) else getattr(prior, name)
     for name in ("nps_log_sd", "mtf_log_sd"):
-        own[name] = _filled(own[name], getattr(prior, name))
+        own[name] = filled(own[name], getattr(prior, name))
     return ScannerOperator(**{**own, **mixed, "hu_anchors": anchors})
 
 
-def smooth_bins(values: np.ndarray, sd_bins: float) -> np.ndarray:
-    """Gaussian smoothing along the last axis that steps over NaN; NaN bins stay NaN."""
-    known = np.isfinite(values)
-    if sd_bins <= 0 or not known.any():
-        return values
-    index = np.arange(values.shape[-1])
-    kernel = np.exp(-0.5 * ((index[:, None] - index[None, :]) / sd_bins) ** 2)
-    weight = known.astype(float) @ kernel
-    mean = np.where(known, values, 0.0) @ kernel / np.maximum(weight, TINY)
-    return np.where(known, mean, np.nan)
+def mean_operator(operators: list[ScannerOperator]) -> ScannerOperator:
+    """The middle of several scanners: medians of their curves (of logarithms) and numbers.
 
-
-def _stacks(curves: pd.DataFrame, scans: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    chosen = curves[curves["curve"].isin(CURVES)]
-    frequencies = np.sort(chosen["x"].astype(float).round(6).unique())
-    stacks = {}
-    for name in CURVES:
-        part = chosen[chosen["curve"] == name]
-        table = part.assign(x=part["x"].astype(float).round(6), scan=part["scan"].astype(str))
-        wide = table.pivot(index="scan", columns="x", values="y")
-        stacks[name] = wide.reindex(index=scans, columns=frequencies).to_numpy(dtype=float)
-    if not np.isfinite(stacks["nps"]).any():
-        raise ValueError(
-            f"none of the scans {', '.join(scans[:5])} has a noise spectrum; "
-            "check that they show soft tissue"
-        )
-    return frequencies, stacks
-
-
-def _median(stack: np.ndarray, smoothing_bins: float) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and robust log-SD over scans, each (bins,), of positive curves (scans, bins)."""
-    logs = np.log(np.where(stack > 0, stack, np.nan))
-    seen = np.isfinite(logs).any(axis=0)
-    centre, scatter = np.full(logs.shape[1], np.nan), np.full(logs.shape[1], np.nan)
-    centre[seen] = np.nanmedian(logs[:, seen], axis=0)
-    # 1.4826 makes the median absolute deviation an SD under a normal law; two scans show none
-    if len(logs) >= 3:
-        scatter[seen] = 1.4826 * np.nanmedian(np.abs(logs[:, seen] - centre[seen]), axis=0)
-    return np.exp(smooth_bins(centre, smoothing_bins)), smooth_bins(scatter, smoothing_bins)
+    Raises:
+        ValueError: the list is empty.
+    """
+    if not operators:
+        raise ValueError("no scanner to average; give at least one reference site")
+    curves = {
+        name: median_curve(np.stack([getattr(operator, name) for operator in operators]), 0.0)[0]
+        for name in (*CURVES, "nps_log_sd", "mtf_log_sd")
+    }
+    numbers = pd.DataFrame([vars(operator) for operator in operators])
+    anchors = pd.DataFrame([operator.hu_anchors for operator in operators]).median()
+    return ScannerOperator(
+        frequencies=operators[0].frequencies,
+        **curves,
+        hu_anchors={name: float(value) for name, value in anchors.items()},
+        **{name: _column(numbers, name) for name in ("noise_sd", "body_area_cm2")},
+        **{name: _column(numbers, name) for name in GEOMETRY_COLUMNS},
+        n_scans=sum(operator.n_scans for operator in operators),
+    )
 
 
 def _mixed_log(
@@ -212,12 +197,8 @@ def _mixed_log(
     both = np.isfinite(own) & np.isfinite(other)
     if name != "mtf" and both.any():
         other = other + np.mean(own[both] - other[both])
-    mixed = np.where(both, share * own + (1 - share) * other, _filled(own, other))
+    mixed = np.where(both, share * own + (1 - share) * other, filled(own, other))
     return np.exp(mixed)
-
-
-def _filled(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, others)
 
 
 def _body_area(rows: pd.DataFrame) -> float:

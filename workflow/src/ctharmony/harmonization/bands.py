@@ -1,0 +1,206 @@
+"""Signal and noise of a slice, told apart in a few bands of spatial frequency.
+
+In each band the local power E of the slice is compared with the power N that the scanner's noise
+alone would have there; max(0, 1 - N / E) of it is signal: the empirical Wiener filter, local in
+space and in frequency. The signal part then takes the signal's gain, the rest the noise's.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import scipy.fft
+from scipy import ndimage
+
+from ctharmony.harmonization.gains import Gains
+
+PAD = 8  # voxels; more than half of any kernel that the caps allow
+POWER_FLOOR = 1e-6
+SAME_GAIN = 0.01  # a band whose two gains differ by less needs no separation
+BLOCK = 24  # voxels; blocks whose median amplitude gives the local noise level
+MEASURABLE_POWER = 1.0  # HU^2; rounding to whole HU has 1/12
+NORMAL_MEDIAN = 0.6745  # median of |standard normal|
+
+
+@dataclass(frozen=True)
+class BandSettings:
+    """How slices are taken apart.
+
+    Attributes:
+        edges_per_mm: centres of the cosine-shaped passages between bands, cycles/mm, increasing;
+            everything below the first is signal.
+        window_cycles: side of the window that measures local power, in periods of the band.
+        noise_margin: power below this many times the noise's is noise (>= 1).
+    """
+
+    edges_per_mm: tuple[float, ...]
+    window_cycles: float
+    noise_margin: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a plan: `window` (half plane), noise power in HU^2, side of the local mean."""
+
+    window: np.ndarray
+    noise_power: float
+    side: int
+    same_gain: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is equal for all slices of a scan.
+
+    Attributes:
+        shape: rows, columns of the slices.
+        padded: rows, columns of the transform.
+        signal, noise: gains on the half plane of the transform, float32.
+        bands: from low to high frequency; the lowest, all signal, is not listed.
+        margin: see `BandSettings.noise_margin`.
+    """
+
+    shape: tuple[int, int]
+    padded: tuple[int, int]
+    signal: np.ndarray
+    noise: np.ndarray
+    bands: tuple[Band, ...]
+    margin: float
+
+
+def make_plan(
+    shape: tuple[int, int],
+    spacing: tuple[float, float],
+    gains: Gains,
+    nps: np.ndarray,
+    settings: BandSettings,
+) -> Plan:
+    """Filters for slices of `shape` with in-plane `spacing` (dy, dx) in mm.
+
+    Args:
+        shape: rows, columns.
+        spacing: mm.
+        gains: signal and noise factors per frequency.
+        nps: (bins,) noise power of the scan on `gains.frequencies`, HU^2 mm^2, finite.
+        settings: bands.
+    """
+    padded = tuple(scipy.fft.next_fast_len(n + 2 * PAD, real=True) for n in shape)
+    fy = np.fft.fftfreq(padded[0], spacing[0])[:, None]
+    fx = np.fft.rfftfreq(padded[1], spacing[1])[None]
+    radius = np.hypot(fy, fx)
+    signal, noise, power = (
+        np.interp(radius, gains.frequencies, curve).astype(np.float32)
+        for curve in (gains.signal, gains.noise, nps)
+    )
+    # integral of the power over the plane; the half plane's inner columns count twice
+    cell = np.where((fx > 0) & (fx < 0.5 / spacing[1]), 2.0, 1.0) / (
+        padded[0] * spacing[0] * padded[1] * spacing[1]
+    )
+    bands = []
+    edges = _edges_within(settings.edges_per_mm, 0.5 / max(spacing))
+    for window, centre in zip(_partition(radius, edges), edges[1:], strict=True):
+        bands.append(
+            Band(
+                window=window,
+                noise_power=float((power * window**2 * cell).sum()),
+                side=max(3, round(settings.window_cycles / centre / spacing[0])),
+                same_gain=bool(np.abs(window * (signal - noise)).max() < SAME_GAIN),
+            )
+        )
+    return Plan(tuple(shape), padded, signal, noise, tuple(bands), settings.noise_margin)
+
+
+def carry(plane: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """A slice with its signal and its noise each multiplied by their gains.
+
+    Args:
+        plane: (rows, columns) float32 HU.
+        plan: of `make_plan` for this shape.
+
+    Returns:
+        the carried slice, and the SD of the noise it still holds, both (rows, columns) HU.
+    """
+    transformed = _forward(plane, plan)
+    low = 1.0 - sum(band.window for band in plan.bands)
+    base = plan.noise + low * (plan.signal - plan.noise)
+    result = _back(transformed * base, plan)
+    kept = np.zeros(plan.shape, dtype=np.float32)
+    gauge = _gauge_band(plan)
+    level = _noise_level(_back(transformed * gauge.window, plan), gauge)
+    for band in plan.bands:
+        share = 0.0
+        signal, noise = (_mean_gain(gain, band) for gain in (plan.signal, plan.noise))
+        if not band.same_gain:
+            share = _signal_share(_back(transformed * band.window, plan), band, level, plan.margin)
+            result += share * _back(transformed * band.window * (plan.signal - plan.noise), plan)
+        kept += band.noise_power * (noise + share * (signal - noise)) ** 2
+    return result, np.sqrt(kept * level)
+
+
+def filtered(plane: np.ndarray, plan: Plan) -> np.ndarray:
+    """A noise-free slice with the signal's gain alone, (rows, columns) HU."""
+    return _back(_forward(plane, plan) * plan.signal, plan)
+
+
+def _gauge_band(plan: Plan) -> Band:
+    """The highest band in which the scanner's noise stands clear of rounding to whole HU."""
+    clear = [band for band in plan.bands if band.noise_power > MEASURABLE_POWER]
+    return clear[-1] if clear else plan.bands[0]
+
+
+def _signal_share(
+    band_slice: np.ndarray, band: Band, level: np.ndarray, margin: float
+) -> np.ndarray:
+    power = ndimage.uniform_filter(np.square(band_slice), band.side, mode="nearest")
+    noise = margin * band.noise_power * level
+    return np.clip(1.0 - noise / np.maximum(power, POWER_FLOOR), 0.0, 1.0)
+
+
+def _noise_level(highest: np.ndarray, band: Band) -> np.ndarray:
+    """Local noise power over the scan's mean, (rows, columns), from the highest band.
+
+    Medians of the amplitude over blocks: edges fill less than half of most blocks.
+    """
+    rows, columns = (-(-n // BLOCK) * BLOCK for n in highest.shape)
+    padding = ((0, rows - highest.shape[0]), (0, columns - highest.shape[1]))
+    blocks = np.pad(np.abs(highest), padding, mode="reflect")
+    blocks = blocks.reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(1, 2)
+    sd = np.median(blocks.reshape(*blocks.shape[:2], -1), axis=-1) / NORMAL_MEDIAN
+    level = ndimage.gaussian_filter(sd**2, 0.7, mode="nearest") / max(band.noise_power, POWER_FLOOR)
+    level = np.clip(level, 0.05, 4.0)
+    fine = ndimage.zoom(level, BLOCK, order=1, mode="nearest", grid_mode=True)
+    return fine[: highest.shape[0], : highest.shape[1]].astype(np.float32)
+
+
+def _mean_gain(gain: np.ndarray, band: Band) -> float:
+    return float((gain * band.window).sum() / band.window.sum())
+
+
+def _partition(radius: np.ndarray, edges: tuple[float, ...]) -> list[np.ndarray]:
+    """Windows above each edge that, with the part below the first, add up to one."""
+    passages = [_passage(radius, low, high) for low, high in pairwise(edges)]
+    windows = [
+        above - beyond
+        for above, beyond in zip(passages, [*passages[1:], np.zeros_like(radius)], strict=True)
+    ]
+    return [window.astype(np.float32) for window in windows]
+
+
+def _passage(radius: np.ndarray, low: float, high: float) -> np.ndarray:
+    along = np.clip((radius - low) / (high - low), 0.0, 1.0)
+    return 0.5 - 0.5 * np.cos(np.pi * along)
+
+
+def _edges_within(edges: tuple[float, ...], nyquist: float) -> tuple[float, ...]:
+    return tuple(edge for place, edge in enumerate(edges) if place < 2 or edge < nyquist)
+
+
+def _forward(plane: np.ndarray, plan: Plan) -> np.ndarray:
+    rows, columns = (p - n for p, n in zip(plan.padded, plan.shape, strict=True))
+    padding = ((PAD, rows - PAD), (PAD, columns - PAD))
+    return scipy.fft.rfft2(np.pad(plane, padding, mode="reflect"))
+
+
+def _back(transformed: np.ndarray, plan: Plan) -> np.ndarray:
+    whole = scipy.fft.irfft2(transformed, s=plan.padded)
+    return whole[PAD : PAD + plan.shape[0], PAD : PAD + plan.shape[1]]

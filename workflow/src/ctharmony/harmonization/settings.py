@@ -1,0 +1,60 @@
+"""Settings of the harmonization stage, read once from the config block."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ctharmony.harmonization.bands import BandSettings
+from ctharmony.harmonization.gains import GainSettings
+
+
+@dataclass(frozen=True)
+class TransportSettings:
+    """How a scan is carried to the target scanner.
+
+    Attributes:
+        look: `match` keeps noise at the target scanner's level, `clean` removes it.
+        clean_noise: what is left of the noise amplitude with `clean`.
+        decoder_trust: 0 = physics alone renders the target's mean, 1 = the network does.
+        change_bound_hu: largest change of a voxel, HU.
+        match_thickness: blend neighbouring slices toward the target's slice thickness.
+        anchor_sd: SD of one scan's tissue modes around its scanner's calibration, HU.
+        calibration_sd: SD of calibration between scanners, HU; 0 = no HU curve.
+        gains, bands: see there.
+    """
+
+    look: str
+    clean_noise: float
+    decoder_trust: float
+    change_bound_hu: float
+    match_thickness: bool
+    anchor_sd: float
+    calibration_sd: float
+    gains: GainSettings
+    bands: BandSettings
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "TransportSettings":
+        """Read the block `transport` of the harmonization config.
+
+        Raises:
+            ValueError: `look` is neither `match` nor `clean`.
+        """
+        if content["look"] not in ("match", "clean"):
+            raise ValueError(f"harmonization look {content['look']!r}: choose match or clean")
+        cut = content["bands"]
+        return cls(
+            look=content["look"],
+            clean_noise=float(content["clean_noise"]),
+            decoder_trust=float(content["decoder_trust"]),
+            change_bound_hu=float(content["change_bound_hu"]),
+            match_thickness=bool(content["match_thickness"]),
+            anchor_sd=float(content["anchor_sd"]),
+            calibration_sd=float(content["calibration_sd"]),
+            gains=GainSettings.from_dict(content["gains"]),
+            bands=BandSettings(
+                tuple(float(edge) for edge in cut["edges_per_mm"]),
+                float(cut["window_cycles"]),
+                float(cut["noise_margin"]),
+            ),
+        )

@@ -1,0 +1,157 @@
+"""Carry a scan to the reference scanner: the decoder's difference plus the carried residual.
+
+With D the decoder's mean for the scan's biology, harmonized = D(target) + carried(x - D(source)),
+where `carried` gives signal and noise their own gains (`gains`, `bands`). Without a decoder both
+means are 0 and what is left is physics alone. Everything happens on the scan's own grid.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ctharmony.harmonization import bands
+from ctharmony.harmonization.calibration import HIGHEST_HU, LOWEST_HU, HuCurve, hu_curve
+from ctharmony.harmonization.gains import Gains, fused_gains
+from ctharmony.harmonization.operators import ScannerOperator
+from ctharmony.harmonization.settings import TransportSettings
+from ctharmony.harmonization.through_plane import blend_slices, neighbour_share, noise_factor
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A network's view of a scan; all (slices, rows, columns) float32 HU.
+
+    Attributes:
+        source: mean as its own scanner shows it.
+        target: mean as the target scanner shows it.
+        sd: standard deviation around `target`.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Harmonized:
+    """Result of `transport`; all (slices, rows, columns) float32 HU.
+
+    Attributes:
+        hu: the harmonized scan.
+        change: `hu` minus the scan.
+        uncertainty: SD of `hu` around the noise-free target rendering.
+    """
+
+    hu: np.ndarray
+    change: np.ndarray
+    uncertainty: np.ndarray
+
+
+@dataclass(frozen=True)
+class Route:
+    """How one scan is carried; the same for all its slices."""
+
+    curve: HuCurve
+    share: float
+    gains: Gains
+    plan: bands.Plan
+
+
+def transport(
+    hu: np.ndarray,
+    spacing: tuple[float, float, float],
+    operators: tuple[ScannerOperator, ScannerOperator],
+    settings: TransportSettings,
+    decoded: Decoded | None = None,
+) -> Harmonized:
+    """Harmonize one scan.
+
+    Args:
+        hu: (slices, rows, columns) float32 HU.
+        spacing: (dz, dy, dx) mm.
+        operators: of this scan (or its site), and of the target.
+        settings: see `TransportSettings`.
+        decoded: the network's means and SD on the same grid, or None for physics alone.
+
+    Raises:
+        ValueError: the arrays of `decoded` do not have the scan's shape.
+    """
+    if decoded is not None and decoded.source.shape != hu.shape:
+        raise ValueError(f"decoded {decoded.source.shape} is not on the scan's grid {hu.shape}")
+    route = plan_route(hu.shape, spacing, operators, settings)
+    calibrated = blend_slices(route.curve(hu), route.share)
+    result, spread = np.empty_like(calibrated), np.empty_like(calibrated)
+    for index, plane in enumerate(calibrated):
+        means = _plane_means(decoded, index, route, settings.decoder_trust)
+        carried, noise = bands.carry(plane - means[0], route.plan)
+        result[index] = carried + means[1]
+        spread[index] = np.hypot(noise, means[2])
+    return _bounded(hu, result, spread, settings.change_bound_hu)
+
+
+def plan_route(
+    shape: tuple[int, ...],
+    spacing: tuple[float, float, float],
+    operators: tuple[ScannerOperator, ScannerOperator],
+    settings: TransportSettings,
+) -> Route:
+    """Curve, slice blend and gains for scans of this geometry."""
+    source, target = operators
+    share = 0.0
+    if settings.match_thickness:
+        share = neighbour_share(source.slice_thickness_mm, target.slice_thickness_mm, spacing[0])
+    blended = after_blend(source, noise_factor(share))
+    gains = fused_gains(blended, target, settings.gains)
+    if settings.look == "clean":
+        gains = Gains(**{**vars(gains), "noise": np.full_like(gains.noise, settings.clean_noise)})
+    nps = noise_floor(blended, settings.gains.anatomy_per_mm)
+    plan = bands.make_plan(shape[1:], spacing[1:], gains, nps, settings.bands)
+    curve = hu_curve(source, target, settings.anchor_sd, settings.calibration_sd)
+    return Route(curve, share, gains, plan)
+
+
+def after_blend(operator: ScannerOperator, factor: float) -> ScannerOperator:
+    """The operator with its noise SD multiplied by `factor`."""
+    content = {**vars(operator), "nps": operator.nps * factor**2}
+    # the body's spectrum keeps its structure and loses only the noise that was blended away
+    content["spectrum"] = operator.spectrum - operator.nps * (1 - factor**2)
+    content["noise_sd"] = operator.noise_sd * factor
+    return ScannerOperator(**content)
+
+
+def noise_floor(operator: ScannerOperator, anatomy_per_mm: float) -> np.ndarray:
+    """The noise power spectrum without leaked anatomy, (bins,) finite, HU^2 mm^2.
+
+    Below `anatomy_per_mm` it falls in proportion to frequency, as the noise of filtered
+    back-projection does (Riederer, Phys Med Biol 1978;23:446); beyond Nyquist it is 0.
+    """
+    frequencies, nps = operator.frequencies, operator.nps
+    known = np.flatnonzero(np.isfinite(nps))
+    floor = np.where(np.isfinite(nps), nps, 0.0)
+    inside = known[frequencies[known] >= anatomy_per_mm]
+    if inside.size:
+        first = inside[0]
+        ramp = nps[first] * frequencies[:first] / frequencies[first]
+        floor[:first] = np.fmin(ramp, np.where(floor[:first] > 0, floor[:first], ramp))
+    return floor
+
+
+def _plane_means(
+    decoded: Decoded | None, index: int, route: Route, trust: float
+) -> tuple[np.ndarray | float, np.ndarray | float, np.ndarray | float]:
+    """Source mean after calibration, target mean, SD. `trust` draws the target mean from the
+    physics' rendering (0) to the network's (1)."""
+    if decoded is None:
+        return 0.0, 0.0, 0.0
+    source = route.curve(decoded.source[index])
+    rendered = bands.filtered(source, route.plan)
+    target = rendered + trust * (decoded.target[index] - rendered)
+    return source, target, trust * decoded.sd[index]
+
+
+def _bounded(hu: np.ndarray, result: np.ndarray, spread: np.ndarray, bound: float) -> Harmonized:
+    change = np.clip(result - hu, -bound, bound)
+    # what was at the floor of the scale is padding, not tissue
+    change[hu <= LOWEST_HU] = 0.0
+    harmonized = np.clip(hu + change, np.minimum(hu, LOWEST_HU), HIGHEST_HU)
+    return Harmonized(harmonized, harmonized - hu, spread)

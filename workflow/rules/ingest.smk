@@ -15,6 +15,7 @@ rule ingest:
         runtime=60,
     params:
         rows=rows_of_batch,
+        role=lambda wildcards: COHORT.sites[wildcards.site].role,
         settings=config["ingest"],
         seed=config["seed"],
         version=VERSIONS["ingest"],

@@ -1,0 +1,91 @@
+"""Whether a registration can be trusted, from what it shows and not from how it was found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ctharmony.information.discrete import entropy, mutual_information
+from ctharmony.information.parzen import independence_bias
+from ctharmony.registration.pyramid import Level
+from ctharmony.registration.sampling import interpolate, moving_grid
+from ctharmony.registration.settings import RegistrationSettings
+from ctharmony.registration.transforms import stretches
+
+BINS = 32
+SAMPLES = 30000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What two scans share under one map.
+
+    Attributes:
+        nats: plug-in mutual information of 32 equally filled bins over the shared body.
+        explained: share of the fixed entropy that the moving scan explains, bias removed, 0 .. 1.
+        coverage: share of the fixed body that falls inside the moving scan.
+    """
+
+    nats: float
+    explained: float
+    coverage: float
+
+
+def measure(fixed: Level, moving: Level, transform: np.ndarray) -> Evidence:
+    """Evidence of the (4, 4) world map `transform` at one level.
+
+    Bins are equally filled, so strictly monotone changes of either scan's intensities leave the
+    result as it is.
+    """
+    voxels = np.argwhere(fixed.body)
+    voxels = voxels[:: max(1, len(voxels) // SAMPLES)]
+    known = fixed.values.numpy()[tuple(voxels.T)]
+    grid = moving_grid(moving, 2)
+    to_voxel = grid.to_voxel @ transform @ fixed.affine
+    places = voxels[:, ::-1] @ to_voxel[:3, :3].T + to_voxel[:3, 3]
+    rows = torch.from_numpy(np.ascontiguousarray(places.T, dtype=np.float32))[None]
+    values, _, inside = interpolate(grid, rows)
+    held = inside[0].numpy() > 0
+    if held.sum() < BINS**2:
+        return Evidence(0.0, 0.0, float(held.mean()))
+    joint = joint_of_ranks(known[held], values[0].numpy()[held])
+    nats = mutual_information(joint)
+    corrected = max(0.0, nats - independence_bias(float(held.sum()), BINS))
+    return Evidence(nats, corrected / max(entropy(joint.sum(axis=1)), 1e-9), float(held.mean()))
+
+
+def joint_of_ranks(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(32, 32) counts of two samples (n,), each in bins that hold equally many each."""
+    joint = np.zeros((BINS, BINS))
+    np.add.at(joint, (_rank_bins(first), _rank_bins(second)), 1)
+    return joint
+
+
+def judge(
+    evidence: Evidence, transform: np.ndarray, agreement: float, settings: RegistrationSettings
+) -> tuple[str, str]:
+    """(status, reason): failed when the map cannot be right, warned when it may be wrong."""
+    widest, narrowest = stretches(transform)[[0, 2]]
+    limit = settings.maximum_stretch
+    if evidence.explained < settings.minimum_information:
+        return "failed", (
+            f"the scan explains {evidence.explained:.1%} of the template's information where "
+            f"{settings.minimum_information:.0%} is needed: not this body part, or not found"
+        )
+    if widest > limit or narrowest < 1 / limit or np.linalg.det(transform[:3, :3]) <= 0:
+        return "failed", (
+            f"the map stretches by {narrowest:.2f} to {widest:.2f}, beyond {limit:.2f}: "
+            "the match is not anatomical"
+        )
+    if evidence.coverage < settings.minimum_coverage:
+        return "warned", (
+            f"the scan shows {evidence.coverage:.0%} of the template's body where "
+            f"{settings.minimum_coverage:.0%} is asked for"
+        )
+    return "ok", ""
+
+
+def _rank_bins(values: np.ndarray) -> np.ndarray:
+    ordered = np.sort(values)
+    edges = ordered[(np.arange(1, BINS) * values.size) // BINS]
+    return np.searchsorted(edges, values, side="right")

@@ -1,0 +1,191 @@
+"""From a scan to what registration samples: pooled levels, a monotone intensity scale, a mask."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+
+from ctharmony.registration.settings import RegistrationSettings
+
+AIR_HU = -1024.0  # paddings (-2048, -3024) mean nothing measured: they count as air
+MARGIN_MM = 10.0  # ring of air kept around the body: its outline carries information
+SCALE_STEPS = 4096
+SCALE_SAMPLE = 65536
+
+
+@dataclass(frozen=True)
+class Image:
+    """A scan to register.
+
+    Attributes:
+        hu: (slices, rows, columns) intensities; HU for CT, any unit else.
+        affine: (4, 4) voxel (column, row, slice) to world RAS, mm.
+        mask: same shape, nonzero inside the body; None: found by a threshold.
+    """
+
+    hu: np.ndarray
+    affine: np.ndarray
+    mask: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a scan.
+
+    Attributes:
+        values: (z, y, x) float32 tensor, intensity scale 0 .. 1.
+        mask: (z, y, x) bool array, the body with its margin.
+        body: (z, y, x) bool array, the body alone.
+        affine: (4, 4) voxel (x, y, z) to world, mm.
+        field: (3, 2) first and last voxel coordinate (x, y, z) that the scanner saw; it is wider
+            than the arrays where air was cut off.
+    """
+
+    values: torch.Tensor
+    mask: np.ndarray
+    body: np.ndarray
+    affine: np.ndarray
+    field: np.ndarray
+
+
+def build_levels(image: Image, settings: RegistrationSettings) -> list[Level]:
+    """Pool a scan to each of the settings' levels (coarse to fine).
+
+    Raises:
+        ValueError: no voxel of the scan lies in its body mask, or the scan is flat.
+    """
+    cut, seen = _cut_air(image)
+    grids = _pool_all(cut, settings.levels_mm)
+    scale = _intensity_scale(*grids[len(grids) // 2][:2], settings.linear_share)
+    levels = []
+    for volume, body, affine in grids:
+        mask = _dilate(body, affine)
+        values = _apply_scale(volume, scale)
+        if image.mask is not None:
+            values[~torch.from_numpy(mask)] = 0.0  # tables outside the body say nothing
+        to_voxel = np.linalg.inv(affine) @ cut.affine
+        field = seen * np.diag(to_voxel)[:3, None] + to_voxel[:3, 3:]
+        levels.append(Level(values, mask, body, affine, field))
+    return levels
+
+
+def _cut_air(image: Image) -> tuple[Image, np.ndarray]:
+    """The box around the body with twice its margin, and the field seen, (3, 2) of its voxels."""
+    last = np.array(image.hu.shape[::-1], dtype=np.float64) - 0.5
+    seen = np.stack([np.full(3, -0.5), last], axis=1)
+    if image.mask is None or not image.mask.any():
+        return image, seen
+    spacing = np.linalg.norm(image.affine[:3, :3], axis=0)
+    planes = image.mask.any(axis=0)
+    flags = planes.any(axis=0), planes.any(axis=1), image.mask.any(axis=(1, 2))
+    first, box = np.zeros(3), []
+    for axis, flag in enumerate(flags):
+        held, margin = np.flatnonzero(flag), int(np.ceil(2 * MARGIN_MM / spacing[axis]))
+        first[axis] = max(0, held[0] - margin)
+        box.append(slice(int(first[axis]), int(held[-1]) + margin + 1))
+    shift = np.eye(4)
+    shift[:3, 3] = first
+    cut = Image(image.hu[tuple(box[::-1])], image.affine @ shift, image.mask[tuple(box[::-1])])
+    return cut, seen - first[:, None]
+
+
+def _pool_all(image: Image, levels_mm: tuple[float, ...]) -> list[tuple]:
+    """(volume, body, affine) per level, made from fine to coarse, returned coarse to fine."""
+    volume, affine = image.hu, image.affine
+    mask = above_threshold(volume) if image.mask is None else image.mask
+    grids = []
+    for level in sorted(levels_mm):
+        spacing = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
+        factors = [
+            min(size, max(1, round(level / step)))
+            for size, step in zip(volume.shape, spacing, strict=True)
+        ]
+        volume, mask = pool(volume, factors), _thin(mask, factors)
+        affine = pooled_affine(affine, factors)
+        grids.append((volume, mask != 0, affine))
+    return grids[::-1]
+
+
+def pool(volume: np.ndarray, factors: list[int]) -> np.ndarray:
+    """Mean over boxes of `factors` (z, y, x) voxels, paddings as air; a remainder is dropped."""
+    fz, fy, fx = factors
+    nz, ny, nx = (size // factor for size, factor in zip(volume.shape, factors, strict=True))
+    if prod(factors) == 1:
+        return np.maximum(volume, AIR_HU, dtype=np.float32)
+    pooled = np.empty((nz, ny, nx), dtype=np.float32)
+    for z in range(nz):  # slab by slab: each stays in the processor's cache
+        slab = np.maximum(volume[z * fz : (z + 1) * fz, : ny * fy, : nx * fx], AIR_HU)
+        plane = slab.sum(axis=0, dtype=np.float32) if fz > 1 else slab[0]
+        rows = sum(plane[k::fy] for k in range(fy))
+        pooled[z] = sum(rows[:, k::fx] for k in range(fx))
+    pooled *= np.float32(1.0 / (fz * fy * fx))
+    return pooled
+
+
+def pooled_affine(affine: np.ndarray, factors: list[int]) -> np.ndarray:
+    """Affine of the pooled grid: boxes are centred where their voxels' mean lies."""
+    fz, fy, fx = factors
+    step = np.diag([fx, fy, fz, 1.0])
+    step[:3, 3] = [(fx - 1) / 2, (fy - 1) / 2, (fz - 1) / 2]
+    return affine @ step
+
+
+def _thin(mask: np.ndarray, factors: list[int]) -> np.ndarray:
+    """Every box's middle voxel: as good as a vote for a body, and free."""
+    taken = tuple(
+        slice(factor // 2, (size // factor) * factor, factor)
+        for size, factor in zip(mask.shape, factors, strict=True)
+    )
+    return mask[taken]
+
+
+def _dilate(body: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """The body grown by the margin along each axis in turn."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
+    grown = body.copy()
+    for axis, step in enumerate(spacing):
+        view, done, reach = np.moveaxis(grown, axis, 0), 0, round(MARGIN_MM / step)
+        while done < reach:  # what has grown by d grows by up to 2 d + 1 more without holes
+            move = min(2 * done + 1, reach - done)
+            before = view.copy()
+            view[move:] |= before[:-move]
+            view[:-move] |= before[move:]
+            done += move
+    return grown
+
+
+def above_threshold(volume: np.ndarray) -> np.ndarray:
+    """Voxels above Otsu's threshold (IEEE Trans Syst Man Cybern 9 (1979) 62) of a sample."""
+    sample = volume.ravel()[:: max(1, volume.size // SCALE_SAMPLE)]
+    low, high = np.percentile(sample, [0.5, 99.5])
+    counts, edges = np.histogram(sample.clip(low, high), bins=128)
+    below = np.cumsum(counts)[:-1].astype(np.float64)
+    total = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
+    above = counts.sum() - below
+    means = total[:-1] / below.clip(1), (total[-1] - total[:-1]) / above.clip(1)
+    return volume > edges[1:-1][np.argmax(below * above * (means[1] - means[0]) ** 2)]
+
+
+def _intensity_scale(
+    volume: np.ndarray, body: np.ndarray, linear_share: float
+) -> tuple[float, float, torch.Tensor]:
+    """(lowest, highest, table of SCALE_STEPS values 0 .. 1): part linear, part rank-equalised."""
+    inside = np.sort(volume[body][:: max(1, int(body.sum()) // SCALE_SAMPLE)])
+    if inside.size < 64:
+        raise ValueError("the body mask is empty; check the scan's intensities and its mask")
+    low, high = float(inside[inside.size // 500]), float(inside[-1 - inside.size // 500])
+    if not high > low:
+        raise ValueError("the scan is flat inside its body mask; check that it holds an image")
+    steps = np.linspace(low, high, SCALE_STEPS)
+    ranks = np.searchsorted(inside, steps, "left") + np.searchsorted(inside, steps, "right")
+    table = linear_share * np.linspace(0, 1, SCALE_STEPS)
+    table += (1 - linear_share) * ranks / (2.0 * inside.size)
+    return low, high, torch.from_numpy(np.clip(table, 0.0, 1.0).astype(np.float32))
+
+
+def _apply_scale(volume: np.ndarray, scale: tuple[float, float, torch.Tensor]) -> torch.Tensor:
+    low, high, table = scale
+    position = torch.from_numpy(volume) - low
+    position.mul_((SCALE_STEPS - 1) / (high - low)).clamp_(0, SCALE_STEPS - 1)
+    return table[position.round_().int()]

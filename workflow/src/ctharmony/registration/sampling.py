@@ -1,0 +1,185 @@
+"""Where the fixed scan is sampled, and what the moving scan shows there."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from ctharmony.registration.pyramid import Level
+
+EDGE_FLOOR = 0.3  # share of the mean edge strength given to flat places, so none goes unsampled
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Centre (3,) and root mean square radius of the fixed scan's mask, mm."""
+
+    centre: np.ndarray
+    radius: float
+
+    @classmethod
+    def of(cls, level: Level) -> "Frame":
+        """The frame of a level's mask.
+
+        Raises:
+            ValueError: the mask is empty.
+        """
+        voxels = np.argwhere(level.mask)[:, ::-1]
+        if not len(voxels):
+            raise ValueError("the fixed scan's mask is empty; check the template's mask")
+        world = voxels @ level.affine[:3, :3].T + level.affine[:3, 3]
+        centre = world.mean(axis=0)
+        return cls(centre, float(np.sqrt(((world - centre) ** 2).sum(axis=1).mean())))
+
+
+@dataclass(frozen=True)
+class FixedPoints:
+    """Samples of the fixed scan at one level.
+
+    Attributes:
+        unit: (4, N) float: (position - centre) / radius and a row of ones.
+        bins: (N,) int64 nearest bin of the fixed intensity.
+        frame: the unit of positions, the same at every level.
+        count: number of bins.
+    """
+
+    unit: torch.Tensor
+    bins: torch.Tensor
+    frame: Frame
+    count: int
+
+    @cached_property
+    def products(self) -> torch.Tensor:
+        """(N, 10) products of the rows of `unit`, each pair once."""
+        return torch.cat([self.unit[c : c + 1] * self.unit[c:] for c in range(4)]).T.contiguous()
+
+    def world(self) -> np.ndarray:
+        """(N, 3) positions in mm."""
+        return self.unit[:3].T.double().numpy() * self.frame.radius + self.frame.centre
+
+    def thinned(self, step: int) -> "FixedPoints":
+        """Every `step`-th sample."""
+        unit = self.unit[:, ::step].contiguous()
+        return FixedPoints(unit, self.bins[::step], self.frame, self.count)
+
+
+@dataclass(frozen=True)
+class MovingGrid:
+    """The moving scan at one level, ready to be interpolated.
+
+    Attributes:
+        flat: float tensor, intensities scaled to 0 .. bins-1, (z, y, x) flattened.
+        shape: (z, y, x).
+        to_voxel: (4, 4) float64, world mm to voxel (x, y, z).
+        field: (3, 2) first and last voxel coordinate (x, y, z) that the scanner saw.
+    """
+
+    flat: torch.Tensor
+    shape: tuple[int, int, int]
+    to_voxel: np.ndarray
+    field: np.ndarray
+
+
+def draw_points(level: Level, frame: Frame, count: int, bins: int, seed: int) -> FixedPoints:
+    """Draw `count` jittered points of the mask, more where intensities change.
+
+    Systematic draws along the raster order: even coverage, sorted memory access, no repeats but in
+    strong edges, and the same points for the same seed.
+    """
+    random = np.random.default_rng(seed)
+    strength = _edge_strength(level)
+    places = np.flatnonzero(level.mask)
+    cumulative = np.cumsum(strength.ravel()[places], dtype=np.float64)
+    aims = (np.arange(count) + random.random(count)) * (cumulative[-1] / count)
+    chosen = places[np.searchsorted(cumulative, aims).clip(max=places.size - 1)]
+    voxels = np.stack(np.unravel_index(chosen, level.mask.shape)[::-1], axis=1).astype(np.float64)
+    voxels += random.random(voxels.shape) - 0.5
+    unit = np.ones((4, count), dtype=np.float32)
+    world = voxels @ level.affine[:3, :3].T + level.affine[:3, 3]
+    unit[:3] = ((world - frame.centre) / frame.radius).T
+    grid = moving_grid(level, bins)
+    voxel_rows = torch.from_numpy(np.ascontiguousarray(voxels.T, dtype=np.float32))[None]
+    values, _, _ = interpolate(grid, voxel_rows)
+    nearest = values[0].round().long()
+    return FixedPoints(torch.from_numpy(unit), nearest, frame, bins)
+
+
+def moving_grid(level: Level, bins: int) -> MovingGrid:
+    """Scale a level to bins; grids one voxel thick are doubled so that they can be interpolated."""
+    values = level.values * (bins - 1)
+    for axis, size in enumerate(values.shape):
+        if size == 1:
+            values = values.repeat_interleave(2, dim=axis)
+    shape = tuple(values.shape)
+    return MovingGrid(
+        values.reshape(-1).contiguous(), shape, np.linalg.inv(level.affine), level.field
+    )
+
+
+def interpolate(
+    grid: MovingGrid, voxels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Trilinear values, their exact derivatives, and whether the grid reaches there.
+
+    Args:
+        grid: the scan.
+        voxels: (B, 3, N) rows x, y, z in voxels.
+
+    Returns:
+        values (B, N); derivatives (B, 3, N) per voxel; inside (B, N), 1 or 0 (outside, values are
+        those of the nearest border).
+    """
+    depth, height, width = grid.shape
+    inside, corner, part, free = True, [], [], []
+    for axis, size in enumerate((width, height, depth)):
+        place, (first, last) = voxels[:, axis], grid.field[axis].tolist()
+        inside = (place >= first) & (place <= last) & inside
+        held = place.clamp(0.0, size - 1.0)
+        free.append(held == place)
+        lower = held.floor().clamp_(max=size - 2)
+        part.append(held - lower)
+        corner.append(lower)
+    # whole numbers before the product: 32-bit floats count voxels exactly only up to 16 million
+    index = (corner[2] * height + corner[1]).long().mul_(width).add_(corner[0].long())
+    value, slopes = _blend(grid, index, part)
+    return value, slopes * torch.stack(free, dim=1), inside.to(value.dtype)
+
+
+def _blend(
+    grid: MovingGrid, index: torch.Tensor, part: list[torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    _, height, width = grid.shape
+    flat, plane = grid.flat, height * width
+    x, y, z = part
+    along, steps = [], []
+    for offset in (0, width, plane, plane + width):
+        first = torch.take(flat[offset:], index)
+        step = torch.take(flat[offset + 1 :], index) - first
+        along.append(torch.addcmul(first, step, x))
+        steps.append(step)
+    near, far = along[1] - along[0], along[3] - along[2]
+    front, back = torch.addcmul(along[0], near, y), torch.addcmul(along[2], far, y)
+    by_z = back - front
+    step_near = torch.addcmul(steps[0], steps[1] - steps[0], y)
+    step_far = torch.addcmul(steps[2], steps[3] - steps[2], y)
+    by_x = torch.addcmul(step_near, step_far - step_near, z)
+    by_y = torch.addcmul(near, far - near, z)
+    return torch.addcmul(front, by_z, z), torch.stack([by_x, by_y, by_z], dim=1)
+
+
+def _edge_strength(level: Level) -> np.ndarray:
+    """Gradient size per mm with a floor, (z, y, x)."""
+    spacing = np.linalg.norm(level.affine[:3, :3], axis=0)[::-1]
+    values = level.values.numpy()
+    square = np.zeros(values.shape, dtype=np.float32)
+    for axis, step in enumerate(spacing):
+        if values.shape[axis] > 1:
+            difference = np.diff(values, axis=axis) / np.float32(step)
+            difference *= difference
+            ends = [slice(None)] * 3, [slice(None)] * 3
+            ends[0][axis], ends[1][axis] = slice(1, None), slice(None, -1)
+            square[tuple(ends[0])] += difference
+            square[tuple(ends[1])] += difference
+    strength = np.sqrt(square)
+    return strength + EDGE_FLOOR * strength[level.mask].mean() + np.float32(1e-6)

@@ -1,0 +1,99 @@
+"""Starting positions: rotations about each axis times shifts along the body, never a reflection.
+
+Mutual information cannot tell left from right in a near-symmetric body, so the header's handedness
+is trusted and every start is a proper rotation.
+"""
+
+from itertools import product
+
+import numpy as np
+import torch
+
+from ctharmony.information.parzen import independence_bias
+from ctharmony.registration.objective import align
+from ctharmony.registration.pyramid import Level
+from ctharmony.registration.sampling import FixedPoints, MovingGrid
+from ctharmony.registration.transforms import rotation
+
+SCORED_POINTS = 512
+SMALLEST_OVERLAP = 0.25  # of the shorter scan: starts that share less are not tried
+DISTINCT_MM = 25.0
+CHUNK = 256
+
+
+def rotations(degrees: float) -> np.ndarray:
+    """(27, 3, 3): none, and +-`degrees` about the 13 axes through a cube's faces, edges, corners.
+
+    Of all turns by up to 60 degrees none is more than about 30 from the nearest of these.
+    """
+    axes = [axis for axis in product((-1, 0, 1), repeat=3) if any(axis)]
+    return np.stack([np.eye(3), *(rotation(np.array(axis), degrees) for axis in axes)])
+
+
+def shifts(fixed: Level, moving: Level, step_mm: float) -> np.ndarray:
+    """(n,) mm offsets of the moving body's middle along z at which the scans still overlap."""
+    long_fixed, long_moving = _height(fixed), _height(moving)
+    shared = SMALLEST_OVERLAP * min(long_fixed, long_moving)
+    reach = max(0.0, (long_fixed + long_moving) / 2 - shared)
+    steps = int(np.ceil(reach / step_mm))
+    return np.arange(-steps, steps + 1) * step_mm
+
+
+def starting_maps(
+    fixed: FixedPoints, turns: np.ndarray, offsets: np.ndarray, middle: np.ndarray
+) -> torch.Tensor:
+    """(turns * offsets, 3, 4) maps that put the fixed centre on the moving body's middle."""
+    maps = np.zeros((len(turns), len(offsets), 3, 4))
+    maps[:, :, :, :3] = turns[:, None] * fixed.frame.radius
+    maps[:, :, :, 3] = middle
+    maps[:, :, 2, 3] += offsets
+    return torch.from_numpy(maps.reshape(-1, 3, 4))
+
+
+def body_middle(level: Level) -> np.ndarray:
+    """(3,) world mm: mean of the body along x and y, middle of the scan along z."""
+    voxels = np.argwhere(level.body)[:, ::-1].astype(np.float64)
+    middle = voxels.mean(axis=0)
+    middle[2] = (voxels[:, 2].min() + voxels[:, 2].max()) / 2
+    return level.affine[:3, :3] @ middle + level.affine[:3, 3]
+
+
+def best_starts(
+    fixed: FixedPoints, moving: MovingGrid, maps: torch.Tensor, keep: int
+) -> torch.Tensor:
+    """The `keep` best-scoring of `maps` that lie apart from one another, (keep, 3, 4)."""
+    few = fixed.thinned(max(1, fixed.bins.numel() // SCORED_POINTS))
+    score = torch.cat([scores(few, moving, chunk) for chunk in maps.split(CHUNK)])
+    chosen: list[int] = []
+    for candidate in torch.argsort(score, descending=True, stable=True).tolist():
+        if all(map_distance(maps[candidate], maps[other]) > DISTINCT_MM for other in chosen):
+            chosen.append(candidate)
+        if len(chosen) == keep:
+            break
+    return maps[chosen]
+
+
+def scores(fixed: FixedPoints, moving: MovingGrid, maps: torch.Tensor) -> torch.Tensor:
+    """(B,) mutual information less its bias times the root of the overlap: how starts are ranked.
+
+    Without the overlap, two thin slices of anything would look best.
+    """
+    found = align(fixed, moving, maps, normalized=False, slopes=False)
+    return rank(found.value, found.overlap, fixed)
+
+
+def rank(value: torch.Tensor, overlap: torch.Tensor, fixed: FixedPoints) -> torch.Tensor:
+    """The score of alignments whose measure and overlap are known."""
+    samples = (overlap * fixed.bins.numel()).clamp_min(1.0)
+    return (value - independence_bias(1.0, fixed.count) / samples) * overlap.sqrt()
+
+
+def map_distance(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Root mean square distance (mm) between where two maps send the fixed points."""
+    change = first - second
+    return float((change[:, 3].square().sum() + change[:, :3].square().sum() / 3).sqrt())
+
+
+def _height(level: Level) -> float:
+    rows = np.flatnonzero(level.body.any(axis=(1, 2)))
+    return float((rows[-1] - rows[0] + 1) * np.linalg.norm(level.affine[:3, 2]))

@@ -98,7 +98,7 @@ def make_plan(
     )
     bands = []
     edges = _edges_within(settings.edges_per_mm, 0.5 / max(spacing))
-    for window, centre in zip(_partition(radius, edges), edges[1:], strict=True):
+    for window, centre in zip(partition(radius, edges), edges[1:], strict=True):
         bands.append(
             Band(
                 window=window,
@@ -176,7 +176,7 @@ def _mean_gain(gain: np.ndarray, band: Band) -> float:
     return float((gain * band.window).sum() / band.window.sum())
 
 
-def _partition(radius: np.ndarray, edges: tuple[float, ...]) -> list[np.ndarray]:
+def partition(radius: np.ndarray, edges: tuple[float, ...]) -> list[np.ndarray]:
     """Windows above each edge that, with the part below the first, add up to one."""
     passages = [_passage(radius, low, high) for low, high in pairwise(edges)]
     windows = [

@@ -54,6 +54,14 @@ def median_curve(stack: np.ndarray, smoothing_bins: float) -> tuple[np.ndarray, 
     return np.exp(smooth_bins(centre, smoothing_bins)), smooth_bins(scatter, smoothing_bins)
 
 
+def mean_curve(curves: pd.DataFrame, scans: list[str], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """x and mean y over scans of the curve `name`, each (bins,); NaN where no scan has a value."""
+    x, stacks = stacked(curves, scans, (name,))
+    seen = np.isfinite(stacks[name])
+    total = np.where(seen, stacks[name], 0.0).sum(axis=0)
+    return x, np.where(seen.any(axis=0), total / np.maximum(seen.sum(axis=0), 1), np.nan)
+
+
 def filled(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """`values`, with its NaN taken from `others`."""
     return np.where(np.isfinite(values), values, others)

@@ -1,0 +1,186 @@
+"""A small results folder as the rules leave it, with numbers that a test can foretell."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from ctharmony.evaluation import figures
+from ctharmony.io.files import write_json
+from ctharmony.io.tables import write_table
+from ctharmony.io.volumes import write_volume
+
+ROOT = Path(__file__).resolve().parents[3]
+SITES = (
+    {"site": "alpine", "role": "reference", "scanner": "a"},
+    {"site": "harbour", "role": "reference", "scanner": "b"},
+    {"site": "summit", "role": "query", "scanner": "c"},
+)
+METHODS = {"none": 28.0, "histogram_matching": 26.0, "physics_control": 15.0, "ctharmony": 14.0}
+SETTINGS = {
+    "example_scans": 1, "example_slices": 1, "example_total": 6, "thumbnails_per_site": 2,
+    "registration_pictures_per_site": 1, "picture_pixels": 256, "jpeg_quality": 85,
+    "windows": {
+        "lung": {"level": -600, "width": 1500}, "soft_tissue": {"level": 40, "width": 400},
+        "bone": {"level": 400, "width": 1800},
+    },
+    "change_limit_hu": 150.0, "auc_limit": 0.65, "biology_loss": 0.05, "coverage_limit": 0.3,
+    "tissue_shift_limit_hu": 5.0, "few": 10,
+}  # fmt: skip
+
+
+def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",)) -> dict:
+    """Write a results folder; return the `input` and `params` of the report's script."""
+    batches = [f"{site['site']}/b0000" for site in SITES]
+    for number, site in enumerate(SITES):
+        _site(results, str(site["site"]), number, scans, models)
+    for number, name in enumerate(models):
+        _model(results, name, number)
+
+    def folders(stage: str) -> list[str]:
+        return [str(results / stage / batch) for batch in batches]
+
+    harmonized = [str(results / "harmonized" / m / batch) for m in models for batch in batches]
+    return {
+        "input": {
+            "ingested": folders("ingested"), "registered": folders("registered"),
+            "baselines": folders("baselines"), "harmonized": harmonized,
+            "models": [str(results / "models" / m) for m in models],
+            "evaluation": [str(results / "evaluation" / m) for m in models],
+        },
+        "params": {
+            "study": "fabricated", "models": list(models), "sites": [dict(s) for s in SITES],
+            "target": "alpine", "settings": SETTINGS, "seed": 1,
+        },
+    }  # fmt: skip
+
+
+def chest(seed: int, noise: float, pixels: int = 96) -> tuple[np.ndarray, np.ndarray]:
+    """(4, pixels, pixels) HU of two lungs in a body and its mask."""
+    rows, columns = np.mgrid[-1 : 1 : pixels * 1j, -1 : 1 : pixels * 1j]
+    body = (columns / 0.9) ** 2 + (rows / 0.65) ** 2 < 1
+    lungs = ((np.abs(columns) - 0.42) / 0.28) ** 2 + (rows / 0.45) ** 2 < 1
+    spine = (columns / 0.1) ** 2 + ((rows + 0.45) / 0.1) ** 2 < 1
+    hu = np.select([~body, lungs, spine], [-1000.0, -850.0, 450.0], 40.0)
+    mask = np.where(lungs, 2, body.astype(int)).astype(np.uint8)
+    stream = np.random.default_rng(seed)
+    volume = hu + stream.normal(0, noise, (4, pixels, pixels))
+    return volume.astype(np.float32), np.repeat(mask[None], 4, axis=0)
+
+
+def _site(results: Path, site: str, number: int, scans: int, models: tuple[str, ...]) -> None:
+    ingested = results / "ingested" / site / "b0000"
+    registered = results / "registered" / site / "b0000"
+    baselines = results / "baselines" / site / "b0000"
+    names = [f"{site}-{k:02d}" for k in range(scans)]
+    affine = np.diag([2.0, 2.0, 3.0, 1.0])
+    for k, name in enumerate(names):
+        volume, mask = chest(10 * number + k, 15.0 + 10 * number)
+        write_volume(ingested / f"{name}.nii.gz", volume, affine)
+        write_volume(ingested / f"{name}_mask.nii.gz", mask, affine, np.uint8)
+        for model in models:
+            folder = results / "harmonized" / model / site / "b0000"
+            write_volume(folder / f"{name}.nii.gz", 0.8 * volume, affine)
+        registered.mkdir(parents=True, exist_ok=True)
+        figure = figures.scatter({"a": ([0, 1], [0, 1])}, "x (mm)", "y (mm)")
+        (registered / f"{name}.png").write_bytes(figures.save(figure, "png", dpi=60))
+    write_table(ingested / "scans.tsv", _scans(site, number, names))
+    write_table(ingested / "curves.tsv", _curves(names, number))
+    write_table(registered / "registration.tsv", pd.DataFrame({
+        "scan": names, "status": "ok", "reason": None, "mi_before_nats": 0.4,
+        "mi_after_nats": 0.9 + 0.01 * np.arange(scans), "coverage": 0.95}))  # fmt: skip
+    write_table(baselines / "baselines.tsv", pd.DataFrame({
+        "scan": names, "method": "histogram_matching", "status": "ok", "reason": None}))  # fmt: skip
+    for model in models:
+        _harmonized(results / "harmonized" / model / site / "b0000", names, number)
+
+
+def _scans(site: str, number: int, names: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame({
+        "site": site, "batch": "b0000", "scan": names,
+        "subject": [f"s{k:02d}" for k in range(len(names))], "split": "test",
+        "role": SITES[number]["role"], "status": "ok", "reason": None,
+        "manufacturer": "VIRTUAL", "kernel": ["B30f", "B50f", "B70f"][number], "kvp": 120.0,
+        "slice_thickness_mm": 3.0, "slices": 4, "contrast_nats": 1.5 + 0.1 * number,
+        "noise_sd_hu": 15.0 + 10 * number + np.arange(len(names)), "mtf50_per_mm": 0.4,
+        "lung_volume_ml": 4200.0, "laa950_percent": 3.0 + number, "age": 60.0,
+    })  # fmt: skip
+    frame.loc[frame.index[-1], ["status", "reason"]] = ["warned", "<b>only 4 slices</b>"]
+    return frame
+
+
+def _curves(names: list[str], number: int) -> pd.DataFrame:
+    frequency = 0.0125 + 0.025 * np.arange(40)
+    hu = np.arange(-1045.0, 2050.0, 10.0)
+    peaks = np.exp(-(((hu + 850) / 40) ** 2)) + np.exp(-(((hu - 40 - 10 * number) / 30) ** 2))
+    shapes = {
+        "histogram": (hu, peaks / peaks.sum()),
+        "nps": (frequency, 400 * frequency * np.exp(-frequency * (6 - number))),
+        "mtf": (frequency, np.where(frequency < 0.9, np.exp(-((frequency / 0.5) ** 2)), np.nan)),
+    }
+    return pd.concat([
+        pd.DataFrame({"scan": name, "curve": curve, "x": x, "y": y})
+        for name in names for curve, (x, y) in shapes.items()
+    ])  # fmt: skip
+
+
+def _harmonized(folder: Path, names: list[str], number: int) -> None:
+    write_table(folder / "harmonized.tsv", pd.DataFrame({
+        "scan": names, "status": "ok", "reason": None,
+        "mean_absolute_change_hu": 5.0 * number, "max_absolute_change_hu": 80.0}))  # fmt: skip
+    stream = np.random.default_rng(number)
+    latents = pd.DataFrame({"scan": names})
+    for k in range(4):
+        latents[f"z_s_{k}"] = number + 0.1 * stream.normal(size=len(names))
+        latents[f"z_b_{k}"] = stream.normal(size=len(names))
+    write_table(folder / "latents.tsv", latents)
+
+
+def _model(results: Path, name: str, number: int) -> None:
+    folder = results / "models" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights.safetensors").write_bytes(bytes(64))
+    write_json(folder / "model_card.json", {"name": name, "beta": 1.0 + number, "sites": ["alpine"]})
+    write_json(folder / "sites" / "alpine.json", {"prior": {"mean": [0.1, 0.2], "sd": [1.0, 1.1]}})
+    rows = [
+        {"epoch": epoch, "term": term, "split": split, "value": start / (1 + epoch), "unit": "nats"}
+        for epoch in range(5)
+        for term, start in (("distortion", 90.0), ("kl_z_b", 12.0), ("kl_z_s", 3.0))
+        for split in ("train", "validation")
+    ]
+    write_table(folder / "history.tsv", pd.DataFrame(rows))
+    evaluation = results / "evaluation" / name
+    write_table(evaluation / "metrics.tsv", metrics(number))
+    write_table(evaluation / "paired.tsv", pd.DataFrame({
+        "scan": "summit-00", "site": "summit", "method": list(METHODS),
+        "metric": "paired_mae_hu", "value": list(METHODS.values())}))  # fmt: skip
+
+
+def metrics(number: int = 0) -> pd.DataFrame:
+    """Metrics in which ours wins in MAE, loses in SSIM, and the site can still be told a little."""
+    rows = []
+
+    def add(metric: str, method: str, stage: str, value: float, unit: str, half: float) -> None:
+        rows.append({"metric": metric, "method": method, "stage": stage, "site": "all",
+                     "value": value, "ci_low": value - half, "ci_high": value + half,
+                     "unit": unit, "n": 12})  # fmt: skip
+
+    for method, value in METHODS.items():
+        add("paired_mae_hu", method, "image", value, "HU", 1.5)
+        add("paired_ssim", method, "image", 0.95 if method == "physics_control" else 0.9, "1", 0.01)
+    add("clean_mae_hu", "ctharmony", "image", float("nan"), "HU", float("nan"))
+    for method, auc, biology in (("none", 0.99, 0.8), ("ctharmony", 0.78, 0.78)):
+        add("site_auc_linear", method, "features", auc - 0.02, "1", 0.03)
+        add("site_auc_forest", method, "features", auc, "1", 0.03)
+        add("biology_r2_body_fat", method, "features", biology, "1", 0.05)
+        add("biology_r2_age", method, "features", 0.02, "1", 0.05)
+    for metric, value in (("rate_nats", 20.0 + number), ("distortion_nats", 80.0 - number),
+                          ("mutual_information_nats", 4.0), ("marginal_kl_nats", 1.0)):  # fmt: skip
+        add(metric, "ctharmony", "latent", value, "nats", 0.5)
+    add("active_units", "ctharmony", "latent", 6.0, "1", 0.0)
+    return pd.DataFrame(rows)
+
+
+def settings_of(section: str) -> dict:
+    """The block `section` of the shipped configuration."""
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())[section]

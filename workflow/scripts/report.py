@@ -1,0 +1,33 @@
+"""Writes the study's report from everything the other rules left."""
+
+from ctharmony.job import start_job
+
+logger = start_job(snakemake)
+
+from ctharmony.evaluation import report  # noqa: E402
+from ctharmony.io import results  # noqa: E402
+from ctharmony.io.files import write_text  # noqa: E402
+
+given, params = snakemake.input, snakemake.params
+settings = report.ReportSettings(**params.settings)
+models = [
+    report.ModelRecord(**results.read_model(*folders, given.harmonized))
+    for folders in zip(params.models, given.evaluation, given.models, strict=True)
+]
+scans = results.stacked(given.ingested, "scans.tsv")
+seen = results.pictures(given, scans, params.models[0], settings)
+study = report.StudyRecord(
+    study=params.study,
+    target=params.target,
+    sites=tuple(params.sites),
+    models=tuple(models),
+    scans=scans,
+    curves=results.stacked(given.ingested, "curves.tsv"),
+    registration=results.stacked(given.registered, "registration.tsv"),
+    baselines=results.stacked(given.baselines, "baselines.tsv"),
+    examples=tuple(report.Example(**found) for found in seen["examples"]),
+    thumbnails=tuple(report.Picture(**found) for found in seen["thumbnails"]),
+    registration_pictures=tuple(report.Picture(**p) for p in seen["registration_pictures"]),
+)
+write_text(snakemake.output[0], report.render_report(study, settings))
+logger.info("%s: %d scans, %d models", snakemake.output[0], len(scans), len(models))

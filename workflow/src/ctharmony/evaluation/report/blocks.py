@@ -1,0 +1,153 @@
+"""The pieces a section is made of; the template knows how to draw each kind."""
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ctharmony.evaluation import figures
+from ctharmony.evaluation.report.words import number
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """`content` as a data: address of the media type `kind`, so that nothing is fetched."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `tone` is plain, note or warning."""
+
+    text: str
+    tone: str = "plain"
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: address, what it shows for those who cannot see it, and how to read it."""
+
+    source: str
+    alternative: str
+    caption: str
+    wide: bool = False
+    kind: str = "drawing"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: text, a word that marks it (best, ours, beats, warned), sort key."""
+
+    text: str
+    mark: str = ""
+    sort: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; `download` holds the full data as a data: address."""
+
+    title: str
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    download: str = ""
+    filename: str = ""
+    searchable: bool = False
+    kind: str = "table"
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a slice: name, address before, address after."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A slice before and after under a divider, with presets, and its change map."""
+
+    title: str
+    views: Sequence[View]
+    change: str
+    caption: str
+    width: int
+    height: int
+    kind: str = "comparison"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Small pictures with their names."""
+
+    caption: str
+    items: Sequence[tuple[str, str]]
+    kind: str = "gallery"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, one sentence that says what it answers, and its blocks."""
+
+    anchor: str
+    title: str
+    lead: str
+    blocks: list[Any] = field(default_factory=list)
+
+
+def drawing(figure: Figure, alternative: str, caption: str, wide: bool = False) -> Drawing:
+    """A matplotlib figure as a self-contained SVG drawing."""
+    return Drawing(
+        data_uri(figures.save(figure, "svg"), "image/svg+xml"), alternative, caption, wide
+    )
+
+
+def table(
+    title: str, caption: str, frame: pd.DataFrame, labels: dict[str, str], full: pd.DataFrame
+) -> Table:
+    """A table of the columns in `labels` (column -> heading); `full` is what the download holds."""
+    columns = [name for name in labels if name in frame.columns]
+    rows = [[cell(value) for value in row] for row in frame[columns].itertuples(index=False)]
+    return Table(
+        title, caption, [labels[name] for name in columns], rows, download(full),
+        file_name(title), searchable=len(rows) > 20,
+    )  # fmt: skip
+
+
+def cell(value: object) -> Cell:
+    """A value as it is printed; numbers keep their sort key, a missing value becomes a dash."""
+    if isinstance(value, bool) or value is None or value is pd.NA or value != value:
+        return Cell("yes" if value is True else "no" if value is False else "–")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Cell(number(float(value)), sort=repr(float(value)))
+    if hasattr(value, "item"):
+        return cell(value.item())
+    return Cell(str(value))
+
+
+def download(frame: pd.DataFrame) -> str:
+    """The frame as tab-separated text in a data: address; empty for an empty frame."""
+    if frame.empty:
+        return ""
+    text = frame.to_csv(
+        sep="\t", index=False, na_rep="n/a", float_format="%.9g", lineterminator="\n"
+    )
+    return data_uri(text.encode(), "text/tab-separated-values")
+
+
+def file_name(title: str) -> str:
+    """A plain file name for a table's download."""
+    words = "".join(letter if letter.isalnum() else " " for letter in title.lower()).split()
+    return "_".join(words) + ".tsv"
+
+
+def finite(values: Sequence[float]) -> bool:
+    """Whether there is at least one number."""
+    return any(isinstance(value, int | float) and math.isfinite(value) for value in values)

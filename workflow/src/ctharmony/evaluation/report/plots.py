@@ -1,0 +1,114 @@
+"""The report's own figures: curves per site, histories, paired and stripped dots."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from ctharmony.evaluation.figures import (
+    INK,
+    LINES,
+    MUTED,
+    STYLE,
+    WIDTH,
+    appearance,
+    legend,
+    new_axes,
+)
+
+
+@matplotlib.rc_context(STYLE)
+def curves(
+    lines: Mapping[str, tuple[Sequence[float], np.ndarray]], x: str, y: str, log: str = ""
+) -> Figure:
+    """Median curve per group with its 10-90% band.
+
+    Args:
+        lines: group -> (abscissa (points,), ordinates (members, points)); NaN is left out.
+        x: label of the abscissa with its unit.
+        y: label of the ordinate with its unit.
+        log: "y" for a logarithmic ordinate.
+    """
+    figure, (axes,) = new_axes()
+    for index, (name, (abscissa, members)) in enumerate(lines.items()):
+        members = np.atleast_2d(np.asarray(members, dtype=float))
+        seen = np.isfinite(members).any(axis=0)
+        low, middle, high = np.nanpercentile(members[:, seen], [10, 50, 90], axis=0)
+        style = appearance(index)
+        where = np.asarray(abscissa, dtype=float)[seen]
+        axes.plot(where, middle, color=style["color"], linestyle=style["linestyle"], label=name)
+        if len(members) > 1:
+            axes.fill_between(where, low, high, color=style["color"], alpha=0.15, linewidth=0)
+    if log:
+        axes.set_yscale("log")
+    axes.set(xlabel=x, ylabel=y)
+    legend(axes, len(lines))
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def histories(panels: Mapping[str, Mapping[str, tuple[Any, Any]]], unit: str) -> Figure:
+    """Small multiples, one per term of the objective: a line per split over the epochs.
+
+    Args:
+        panels: term -> split -> (epochs, values).
+        unit: unit of every value, such as nats.
+    """
+    columns = 2 if len(panels) > 1 else 1
+    rows = -(-len(panels) // columns)
+    figure, grid = new_axes(len(panels), WIDTH * 1.25, 1.65 * rows + 0.4, columns)
+    for axes, (term, splits) in zip(grid, panels.items(), strict=True):
+        for index, (split, (epochs, values)) in enumerate(splits.items()):
+            style = appearance(index)
+            marker = style["marker"] if len(epochs) == 1 else None
+            line = {"color": style["color"], "linestyle": LINES[index % len(LINES)]}
+            axes.plot(epochs, values, **line, marker=marker, label=split)
+        axes.set(title=term.replace("_", " "), ylabel=unit)
+    for axes in grid[-columns:]:
+        axes.set_xlabel("epoch")
+    legend(grid[0], 2)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def slopes(groups: Mapping[str, np.ndarray], y: str) -> Figure:
+    """Each member's value before and after, joined by a line, side by side per group.
+
+    Args:
+        groups: group -> (members, 2) values before and after.
+        y: label with unit.
+    """
+    figure, (axes,) = new_axes()
+    for index, pairs in enumerate(groups.values()):
+        style = appearance(index)
+        axes.plot(
+            [index - 0.2, index + 0.2], np.atleast_2d(pairs).T, color=style["color"], marker=".",
+            linewidth=0.8, alpha=0.75,
+        )  # fmt: skip
+    axes.set_xticks(range(len(groups)), list(groups), rotation=30 if len(groups) > 4 else 0)
+    axes.set(ylabel=y)
+    axes.grid(visible=False, axis="x")
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def strips(groups: Mapping[str, Sequence[float]], y: str, reference: float | None = None) -> Figure:
+    """Every member of every group as a dot with the group's median as a bar; `y` has the unit."""
+    figure, (axes,) = new_axes()
+    for index, members in enumerate(groups.values()):
+        style = appearance(index)
+        values = np.asarray(members, dtype=float)
+        # an even spread by rank: no random jitter, so the picture never changes
+        spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else np.zeros(len(values))
+        axes.plot(index + spread, np.sort(values), style["marker"], color=style["color"], ms=4)
+        if np.isfinite(values).any():
+            middle = float(np.nanmedian(values))
+            axes.plot([index - 0.3, index + 0.3], [middle, middle], color=INK, linewidth=1.2)
+    if reference is not None:
+        axes.axhline(reference, color=MUTED, linestyle="--", linewidth=1)
+    axes.set_xticks(range(len(groups)), list(groups), rotation=30 if len(groups) > 4 else 0)
+    axes.set(ylabel=y)
+    axes.grid(visible=False, axis="x")
+    return figure

@@ -1,0 +1,193 @@
+"""Reads what the rules left in the results folder, for the report and for tracking."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ctharmony.io.files import read_json
+from ctharmony.io.tables import read_table
+from ctharmony.io.volumes import read_volume
+
+LOGGER = logging.getLogger("ctharmony")
+
+
+def stacked(directories: Iterable[str], name: str) -> pd.DataFrame:
+    """The table `name` of every batch folder, one under the other, with columns site and batch.
+
+    A folder's last two parts are its site and batch. Folders without that table are passed over.
+    """
+    frames = []
+    for directory in map(Path, directories):
+        if (directory / name).is_file():
+            frame = read_table(directory / name, text=("status", "reason", "method"))
+            frames.append(frame.assign(site=directory.parent.name, batch=directory.name))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def read_model(name: str, evaluation: str, model: str, harmonized: Sequence[str]) -> dict[str, Any]:
+    """Everything one model left: its tables, figures, history, card and priors.
+
+    Args:
+        name: the model's name; evaluation, model: its folders.
+        harmonized: batch folders of all models; those of this one are read.
+    """
+    own = [folder for folder in harmonized if Path(folder).parts[-3] == name]
+    tables = {path.stem: read_table(path) for path in sorted(Path(evaluation).rglob("*.tsv"))}
+    history = Path(model) / "history.tsv"
+    card = Path(model) / "model_card.json"
+    return {
+        "name": name,
+        "metrics": tables.pop("metrics", pd.DataFrame()),
+        "tables": tables,
+        "figures": {p.name: p.read_bytes() for p in sorted(Path(evaluation).rglob("*.png"))},
+        "history": read_table(history) if history.is_file() else pd.DataFrame(),
+        "card": read_json(card) if card.is_file() else {},
+        "priors": {p.stem: read_json(p) for p in sorted(Path(model).glob("sites/*.json"))},
+        "harmonized": stacked(own, "harmonized.tsv"),
+        "latents": stacked(own, "latents.tsv"),
+    }
+
+
+def places(directories: Iterable[str], ending: str) -> dict[tuple[str, str], Path]:
+    """(site, scan) -> file `{scan}{ending}` of every scan in the batch folders."""
+    found = {}
+    for directory in map(Path, directories):
+        for path in sorted(directory.glob(f"*{ending}")):
+            found[directory.parent.name, path.name.removesuffix(ending)] = path
+    return found
+
+
+def example_slices(before: Path, after: Path, count: int) -> list[dict[str, Any]]:
+    """Slices of a scan before and after, spread over the lungs (or the body without lungs).
+
+    Args:
+        before: the ingested scan; its mask lies beside it as `{scan}_mask.nii.gz`.
+        after: the harmonized scan on the same grid.
+        count: how many slices.
+
+    Returns:
+        Dicts with before, after, mask (rows, columns), spacing (dy, dx) mm, position, slices.
+    """
+    first, second = read_volume(before), read_volume(after)
+    mask = _mask(before, first.hu.shape)
+    return [
+        {
+            "before": first.hu[index].copy(),
+            "after": second.hu[index].copy(),
+            "mask": mask[index].copy(),
+            "spacing": first.spacing[1:],
+            "position": index + 1,
+            "slices": len(mask),
+        }
+        for index in chosen_slices(mask, count)
+    ]
+
+
+def middle_slice(path: Path) -> np.ndarray:
+    """(rows, columns) HU of the slice in the middle of the lungs, or of the body."""
+    volume = read_volume(path)
+    return volume.hu[chosen_slices(_mask(path, volume.hu.shape), 1)[0]].copy()
+
+
+def chosen_slices(mask: np.ndarray, count: int) -> list[int]:
+    """Slice numbers evenly spread over those with lung (2), else body (1), else all.
+
+    Args:
+        mask: (slices, rows, columns); count: at most this many, at least one.
+    """
+    for label in (2, 1, 0):
+        inside = np.flatnonzero((mask >= label).any(axis=(1, 2)))
+        if len(inside):
+            break
+    shares = (np.arange(count) + 1) / (count + 1)
+    return sorted({int(inside[round(float(share) * (len(inside) - 1))]) for share in shares})
+
+
+def _mask(scan: Path, shape: tuple[int, ...]) -> np.ndarray:
+    path = scan.with_name(scan.name.replace(".nii.gz", "_mask.nii.gz"))
+    if not path.is_file():
+        return np.ones(shape, dtype=np.uint8)
+    return read_volume(path).hu.astype(np.uint8)
+
+
+def choose_scans(
+    scans: pd.DataFrame, available: set[tuple[str, str]], per_site: int, total: int
+) -> list[tuple[str, str]]:
+    """(site, scan) pairs to show: the same subjects at every site first, query sites included.
+
+    Args:
+        scans: rows with site, scan, subject and optionally split.
+        available: (site, scan) pairs that have a picture to show.
+        per_site: most scans of one site.
+        total: most scans in all; sites take turns, so that every site is seen before any twice.
+    """
+    if scans.empty or not available:
+        return []
+    kept = scans[[pair in available for pair in zip(scans["site"], scans["scan"], strict=True)]]
+    kept = kept.assign(sites_of_subject=kept.groupby("subject")["site"].transform("nunique"))
+    kept = kept.sort_values(
+        ["sites_of_subject", "subject", "site", "scan"], ascending=[False, True, True, True]
+    )
+    kept = kept.assign(turn=kept.groupby("site").cumcount())
+    kept = kept[kept["turn"] < per_site].sort_values(["turn", "site"], kind="stable")
+    return list(zip(kept["site"], kept["scan"], strict=True))[:total]
+
+
+def pictures(given: Any, scans: pd.DataFrame, model: str, settings: Any) -> dict[str, list[dict]]:
+    """The few pictures a report shows; a scan that cannot be read is left out and logged.
+
+    Args:
+        given: lists of batch folders `ingested`, `registered`, `harmonized`.
+        scans: rows with site, scan, subject; model: whose harmonized scans are shown.
+        settings: example_scans, example_total, example_slices, thumbnails_per_site and
+            registration_pictures_per_site.
+
+    Returns:
+        `examples`, `thumbnails` and `registration_pictures`, each a list of plain records.
+    """
+    before = {k: p for k, p in places(given.ingested, ".nii.gz").items() if _is_scan(p)}
+    own = [folder for folder in given.harmonized if Path(folder).parts[-3] == model]
+    after = {k: p for k, p in places(own, ".nii.gz").items() if k in before}
+    shown = choose_scans(scans, set(after), settings.example_scans, settings.example_total)
+    subjects = (
+        dict(zip(zip(scans.site, scans.scan, strict=True), scans.subject, strict=True))
+        if len(scans)
+        else {}
+    )
+    examples = [
+        {"site": key[0], "scan": key[1], "subject": subjects[key], "model": model, **content}
+        for key in shown
+        for content in _tried(example_slices, before[key], after[key], settings.example_slices)
+    ]
+    count = settings.thumbnails_per_site
+    small = choose_scans(scans, set(before), count, count * max(1, len(given.ingested)))
+    thumbnails = [
+        {"site": key[0], "scan": key[1], "hu": hu}
+        for key in sorted(small)
+        for hu in _tried(middle_slice, before[key])
+    ]
+    lined_up = places(given.registered, ".png")
+    count = settings.registration_pictures_per_site
+    chosen = choose_scans(scans, set(lined_up), count, count * max(1, len(given.registered)))
+    registered = [
+        {"site": key[0], "scan": key[1], "png": lined_up[key].read_bytes()}
+        for key in sorted(chosen)
+    ]
+    return {"examples": examples, "thumbnails": thumbnails, "registration_pictures": registered}
+
+
+def _is_scan(path: Path) -> bool:
+    return not path.name.endswith("_mask.nii.gz")
+
+
+def _tried(read: Any, *arguments: Any) -> list[Any]:
+    try:
+        found = read(*arguments)
+    except ValueError as error:
+        LOGGER.warning("no picture: %s", error)
+        return []
+    return found if isinstance(found, list) else [found]

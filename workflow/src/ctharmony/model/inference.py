@@ -1,0 +1,191 @@
+"""A trained model at work: scans in as arrays, posteriors and decoded volumes out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ctharmony.model.networks import STRIDE
+from ctharmony.model.scans import cut, measure_anchors, patch_shape, slab, spread_centres
+from ctharmony.model.settings import Settings
+from ctharmony.model.spectrum import FREQUENCIES, scanner_features
+from ctharmony.model.vae import FactorisedVAE, resampled
+
+SITES_KEY = "sites"  # names as bytes: safetensors holds nothing but tensors
+BLOCK = 4  # slices decoded at once
+
+
+@dataclass(frozen=True)
+class ScanPosterior:
+    """What the model reads in one scan.
+
+    Attributes:
+        mean, logvar: (d,) of q(z_s|x).
+        biology_mean, biology_sd: (c,) mean and SD over places of the mean of q(z_b|x).
+        anchors: (k,) measured tissue HU in the order of the settings' anchors, NaN where unseen.
+        distance: root-mean-square of the scan's standardised scanner features: 1 for a typical
+            training scan, larger the farther from all of them.
+    """
+
+    mean: np.ndarray
+    logvar: np.ndarray
+    biology_mean: np.ndarray
+    biology_sd: np.ndarray
+    anchors: np.ndarray
+    distance: float
+
+
+class TrainedModel:
+    """A frozen FactorisedVAE. Every method is deterministic and leaves the model as it was."""
+
+    def __init__(self, settings: Settings, sites: list[str], network: FactorisedVAE) -> None:
+        self.settings, self.sites = settings, sites
+        self.network = network.eval()
+
+    @classmethod
+    def from_parts(
+        cls, settings: Settings, sites: list[str], weights: dict[str, Tensor]
+    ) -> "TrainedModel":
+        """Build from a FactorisedVAE's state_dict."""
+        network = FactorisedVAE(settings, len(sites))
+        network.load_state_dict(weights)
+        return cls(settings, sites, network)
+
+    @classmethod
+    def from_state(cls, settings: Settings, state: dict[str, Tensor]) -> "TrainedModel":
+        """Inverse of `state`.
+
+        Raises:
+            ValueError: the state is not that of a model of these settings.
+        """
+        if SITES_KEY not in state:
+            raise ValueError("the weights name no sites; train the model again")
+        sites = bytes(state[SITES_KEY].tolist()).decode().split("\n")
+        weights = {name: value for name, value in state.items() if name != SITES_KEY}
+        try:
+            return cls.from_parts(settings, sites, weights)
+        except RuntimeError as error:
+            raise ValueError(f"weights and settings disagree; train again ({error})") from error
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything but the settings, as contiguous CPU tensors (for safetensors)."""
+        names = torch.tensor(list("\n".join(self.sites).encode()), dtype=torch.uint8)
+        weights = self.network.state_dict()
+        return {name: value.cpu().contiguous() for name, value in weights.items()} | {
+            SITES_KEY: names
+        }
+
+    def to(self, device: str) -> "TrainedModel":
+        """Move to a device and return self."""
+        self.network.to(device)
+        return self
+
+    @torch.inference_mode()
+    def encode_scan(
+        self, hu: np.ndarray, mask: np.ndarray, spacing: tuple[float, float, float]
+    ) -> ScanPosterior:
+        """Posterior of one scan (slices, rows, columns) from patches spread over its body.
+
+        Raises:
+            ValueError: the mask is empty.
+        """
+        native, anchors = self._patches(hu, mask, spacing)
+        pixel_mm = (float(spacing[1]), float(spacing[2]))
+        scanner = self.network.scanner
+        features = scanner_features(native[:, 1], pixel_mm)[None]
+        standardised = scanner.standardise(features, anchors[None])
+        mean, logvar = scanner(standardised)
+        z_s = mean.expand(len(native), -1)
+        z_b = self.network.encode_biology(self.network.to_grid(native), z_s)[0]
+        seen = standardised != 0
+        distance = (standardised.square().sum() / seen.sum().clamp(min=1)).sqrt()
+        places = z_b.transpose(0, 1).flatten(1)
+        parts = (mean[0], logvar[0], places.mean(1), places.std(1), anchors)
+        return ScanPosterior(*(part.cpu().numpy() for part in parts), distance=float(distance))
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        hu: np.ndarray,
+        spacing: tuple[float, float, float],
+        z_s_source: np.ndarray,
+        z_s_target: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """D(z_b, z_source), D(z_b, z_target) and the decoder's SD, each shaped as `hu`, in HU.
+
+        `hu` (slices, rows, columns); z_b is encoded under `z_s_source` (d,). Memory beyond the
+        four volumes is that of a few slices. Take a site's prior mean as source, not one scan's
+        posterior: what sets one patient of a site apart from the others is mostly the patient.
+        """
+        device = self.network.blur.device
+        both = torch.from_numpy(np.stack([z_s_source, z_s_target]).astype(np.float32)).to(device)
+        results = tuple(np.empty(hu.shape, np.float32) for _ in range(3))
+        for start in range(0, len(hu), BLOCK):
+            indices = range(start, min(start + BLOCK, len(hu)))
+            slabs = torch.from_numpy(np.stack([slab(hu, index) for index in indices])).to(device)
+            for result, part in zip(results, self._decode_block(slabs, spacing, both), strict=True):
+                result[start : start + BLOCK] = part.cpu().numpy()
+        return results
+
+    def site_prior(self, site: str) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and log-variance (d,) of p(z_s|site) of a reference site.
+
+        Raises:
+            ValueError: the model was not trained on that site.
+        """
+        if site not in self.sites:
+            raise ValueError(f"site {site} is none of the model's ({', '.join(self.sites)})")
+        index = torch.tensor([self.sites.index(site)], device=self.network.blur.device)
+        mean, logvar = self.network.priors(index)
+        return mean[0].detach().cpu().numpy(), logvar[0].detach().cpu().numpy()
+
+    @torch.inference_mode()
+    def residual_spectrum(self, z_s: np.ndarray) -> np.ndarray:
+        """Log noise power (40,) on the frequency grid, log of HU^2 mm^2."""
+        return self.network.head.log_spectrum(self._row(z_s))[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def hu_curve(self, z_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tissue HU of the common scale and what this scanner shows for them, each (k,)."""
+        knots = self.network.head.knots(self._row(z_s))[0]
+        return self.network.head.tissues.cpu().numpy(), knots.cpu().numpy()
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """Frequency grid (40,), cycles/mm."""
+        return FREQUENCIES.numpy()
+
+    def _row(self, z_s: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.asarray(z_s, np.float32)).to(self.network.blur.device)[None]
+
+    def _patches(
+        self, hu: np.ndarray, mask: np.ndarray, spacing: tuple[float, float, float]
+    ) -> tuple[Tensor, Tensor]:
+        shape = patch_shape(spacing, self.settings.network.patch_mm)
+        centres = spread_centres(mask, self.settings.adaptation.patches_per_scan)
+        native = torch.from_numpy(np.stack([cut(hu, centre, shape) for centre in centres]))
+        anchors = torch.from_numpy(measure_anchors(hu, mask, list(self.settings.anchors_hu)))
+        device = self.network.blur.device
+        return native.to(device), anchors.to(device)
+
+    def _decode_block(
+        self, slabs: Tensor, spacing: tuple[float, float, float], both: Tensor
+    ) -> list[Tensor]:
+        step = self.settings.network.grid_mm
+        rows, columns = slabs.shape[-2:]
+        shape = [
+            max(STRIDE, round(rows * spacing[1] / step)),
+            max(STRIDE, round(columns * spacing[2] / step)),
+        ]
+        lack = [-size % STRIDE for size in shape]
+        on_grid = functional.pad(
+            resampled(slabs, tuple(shape)), (0, lack[1], 0, lack[0]), mode="replicate"
+        )
+        source, target = (row.expand(len(slabs), -1) for row in both)
+        z_b, _, features = self.network.encode_biology(on_grid, source)
+        mean_source, log_sd = self.network.decode(z_b, source, features)
+        mean_target, _ = self.network.decode(z_b, target, features)
+        stack = torch.stack([mean_source, mean_target, log_sd.exp()], dim=1)
+        return list(resampled(stack[..., : shape[0], : shape[1]], (rows, columns)).unbind(1))

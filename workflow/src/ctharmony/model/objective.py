@@ -1,0 +1,95 @@
+"""The objective, as a sum of named terms, every one in nats per patch before its weight."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ctharmony.information.elbo import mutual_information_bounds
+from ctharmony.information.gaussian import free_bits, kl_diagonal, kl_standard, log_density
+from ctharmony.model.settings import Objective
+from ctharmony.model.spectrum import HANN_CORRELATION
+from ctharmony.model.vae import FactorisedVAE, Outcome
+
+
+def reconstruction(outcome: Outcome) -> Tensor:
+    """-log N(x; mean, sd^2), summed over pixels, mean over patches (HU densities)."""
+    density = log_density(outcome.image, outcome.mean, 2.0 * outcome.log_sd)
+    return -density.sum((1, 2)).mean()
+
+
+def spectrum(outcome: Outcome) -> Tensor:
+    """Whittle's -log likelihood of the residual's periodogram, mean over patches.
+
+    sum_f n_f (P_f / S_f + log S_f) with n_f independent coefficients (Whittle 1953).
+    """
+    independent = outcome.counts / HANN_CORRELATION
+    ratio = outcome.power * torch.exp(-outcome.log_spectrum)
+    return (independent * (ratio + outcome.log_spectrum)).sum(1).mean()
+
+
+def anchors(outcome: Outcome, measured: Tensor, sd: Tensor) -> Tensor:
+    """-log N(measured tissue HU; the curve's, sd^2), sum over seen tissues, mean over scans."""
+    seen = torch.isfinite(measured)
+    value = torch.where(seen, measured, outcome.knots.detach())
+    density = log_density(value, outcome.knots, 2.0 * sd.log().expand_as(value))
+    return -(density * seen).sum(1).mean()
+
+
+def biology_rate(outcome: Outcome) -> Tensor:
+    """KL(q(z_b|x) || N(0, I)) of every channel (c,): summed over places, mean over patches."""
+    mean, logvar, _ = outcome.z_b
+    return kl_standard(mean, logvar).sum((2, 3)).mean(0)
+
+
+def scanner_rate(outcome: Outcome, prior: tuple[Tensor, Tensor]) -> Tensor:
+    """KL(q(z_s|x) || p(z_s|site)) of every dimension (d,), mean over scans."""
+    mean, logvar, _ = outcome.z_s
+    return kl_diagonal(mean, logvar, *prior).mean(0)
+
+
+def terms(
+    model: FactorisedVAE, outcome: Outcome, site: Tensor, measured: Tensor, weights: Objective
+) -> dict[str, Tensor]:
+    """All terms but invariance and twins, unweighted, in nats; z_s terms are per scan."""
+    rate_b = biology_rate(outcome)
+    rate_s = scanner_rate(outcome, model.priors(site))
+    lower, _ = mutual_information_bounds(*outcome.z_s[:2])
+    return {
+        "reconstruction": reconstruction(outcome),
+        "spectrum": spectrum(outcome),
+        "anchors": anchors(outcome, measured, model.head.reach),
+        "rate_biology": rate_b.sum(),
+        "rate_scanner": rate_s.sum(),
+        "rate_biology_free": free_bits(rate_b, weights.free_bits_biology).sum(),
+        "rate_scanner_free": free_bits(rate_s, weights.free_bits_scanner).sum(),
+        "information_scanner": lower,
+        "hyperprior": model.priors.hyper_penalty(),
+    }
+
+
+def weighted(
+    parts: dict[str, Tensor], weights: Objective, invariance: float, warm: float
+) -> Tensor:
+    """The loss: `warm` (0..1) scales both rates, `invariance` is the ramped weight of that term."""
+    factors: dict[str, float] = {
+        "reconstruction": 1.0,
+        "spectrum": weights.spectrum,
+        "anchors": weights.anchors,
+        "rate_biology_free": warm * weights.beta_biology,
+        "rate_scanner_free": warm * weights.beta_scanner,
+        "information_scanner": -weights.mutual_information,
+        "hyperprior": 1.0,
+        "invariance": invariance,
+        "twins": weights.twins,
+    }
+    return sum(factors[name] * value for name, value in parts.items() if name in factors)
+
+
+Ramp = Callable[[int], float]
+
+
+def ramp(steps: int, share: float) -> Ramp:
+    """Linear from 0 to 1 over the first `share` of `steps`."""
+    length = max(1.0, share * steps)
+    return lambda step: min(1.0, (step + 1) / length)

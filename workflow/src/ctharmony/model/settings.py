@@ -1,0 +1,114 @@
+"""Every number that shapes the model, as the config gives it; no value has a default here."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+
+@dataclass(frozen=True)
+class Network:
+    """`decoder` plain or unet (skips, to show collapse); widths in channels; lengths in mm."""
+
+    decoder: str
+    width: int
+    biology_channels: int
+    scanner_dimensions: int
+    patch_mm: float
+    grid_mm: float
+    biology_blur_mm: float
+    film_scale: float
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights of the named terms; floors in nats (per latent dimension of z_s, per map of z_b)."""
+
+    beta_biology: float
+    beta_scanner: float
+    free_bits_biology: float
+    free_bits_scanner: float
+    mutual_information: float
+    spectrum: float
+    anchors: float
+    twins: float
+    warmup_share: float
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """`divergence` between z_b and site, weighed by `weight`, ramped over `ramp_share` of steps."""
+
+    divergence: str
+    weight: float
+    ramp_share: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """Steps and batches: `scans_per_step` scans x `patches_per_scan` patches."""
+
+    steps: int
+    steps_per_epoch: int
+    scans_per_step: int
+    patches_per_scan: int
+    learning_rate: float
+    gradient_norm: float
+    checkpoint_minutes: float
+    validation_patches: int
+    accelerator: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """Shrinkage weight in scans, refusal threshold in training SDs, patches read per scan."""
+
+    shrinkage_scans: float
+    refuse_above: float
+    patches_per_scan: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The `model` block of the config. `anchors_hu` and `anchor_sd_hu` are keyed by tissue."""
+
+    network: Network
+    objective: Objective
+    invariance: Invariance
+    training: Training
+    adaptation: Adaptation
+    anchors_hu: dict[str, float]
+    anchor_sd_hu: dict[str, float]
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Settings":
+        """Read the block; keys of other stages (such as threads) are left alone.
+
+        Raises:
+            ValueError: a key is missing, or an unknown key stands inside a group.
+        """
+        return _read(cls, content, "model", strict=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dictionaries."""
+        return asdict(self)
+
+
+def _read(kind: type, content: Mapping[str, Any], where: str, strict: bool = True) -> Any:
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind)]
+    missing = [name for name in names if name not in content]
+    unknown = [name for name in content if name not in names] if strict else []
+    if missing or unknown:
+        fault = f"lacks {', '.join(missing)}" if missing else f"does not know {', '.join(unknown)}"
+        raise ValueError(f"config: {where} {fault}; see workflow/schemas/model.schema.yaml")
+    values = {}
+    for name in names:
+        kind_of, value = hints[name], content[name]
+        if is_dataclass(kind_of):
+            values[name] = _read(kind_of, value, f"{where}.{name}")
+        elif kind_of in (int, float, str):
+            values[name] = kind_of(value)
+        else:
+            values[name] = {str(key): float(item) for key, item in value.items()}
+    return kind(**values)

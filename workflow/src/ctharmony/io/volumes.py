@@ -52,7 +52,7 @@ def write_volume(
     path: str | Path, array: np.ndarray, affine: np.ndarray, dtype: type = np.int16
 ) -> None:
     """Write `array` (slices, rows, columns) as NIfTI; integers are rounded and clipped to range."""
-    if np.issubdtype(dtype, np.integer):
+    if np.issubdtype(dtype, np.integer) and array.dtype != dtype:
         limits = np.iinfo(dtype)
         array = np.clip(np.rint(array), limits.min, limits.max)
     image = nib.Nifti1Image(np.asarray(array, dtype=dtype).T, affine)

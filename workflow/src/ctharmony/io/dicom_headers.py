@@ -1,0 +1,155 @@
+"""DICOM headers of the files in a folder: what they are, whether they are whole, which series."""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset, FileDataset
+
+from ctharmony.io.sidecar import CODES, NUMBERS, WORDS
+
+ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
+GEOMETRY_TAGS = (
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "ImageType",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "AcquisitionNumber",
+    "InstanceNumber",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "BitsAllocated",
+    "PixelSpacing",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "BurnedInAnnotation",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
+ACQUISITION_TAGS = (
+    *NUMBERS.values(),
+    *(keyword for keyword, _ in WORDS.values()),
+    *(keyword for keyword, _ in CODES.values()),
+)
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Header:
+    """One DICOM file.
+
+    Attributes:
+        path: where it lies.
+        dataset: the tags of GEOMETRY_TAGS and ACQUISITION_TAGS.
+        whole: whether the file holds all the pixel data it declares.
+        native: whether the pixels are stored uncompressed.
+    """
+
+    path: Path
+    dataset: Dataset
+    whole: bool
+    native: bool
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """Value of a tag, or `default` where it is absent, empty or malformed."""
+        try:
+            value = self.dataset.get(keyword)
+        except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
+            return default
+        return default if value is None or value == "" else value
+
+    def numbers(self, keyword: str, count: int) -> np.ndarray | None:
+        """A tag of `count` finite numbers, or None."""
+        value = self.get(keyword)
+        try:
+            array = np.asarray(value, dtype=np.float64).ravel()
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return array if array.size == count and np.isfinite(array).all() else None
+
+    def integer(self, keyword: str, default: int) -> int:
+        """A whole number, or `default`."""
+        try:
+            return int(self.get(keyword, default))
+        except (TypeError, ValueError, OverflowError):
+            return default
+
+    def text(self, keyword: str) -> str:
+        """A tag as text; empty where absent."""
+        value = self.get(keyword, "")
+        return value if isinstance(value, str) else str(value)
+
+
+def read_headers(files: Iterable[Path]) -> list[Header]:
+    """Headers of those files that are DICOM images, in the order given; others are passed over."""
+    headers = (read_header(path) for path in files)
+    return [header for header in headers if header is not None]
+
+
+def read_header(path: Path) -> Header | None:
+    """Header of one file; None if it is not a DICOM image or cannot be opened."""
+    try:
+        with open(path, "rb") as stream:
+            dataset = pydicom.dcmread(
+                stream,
+                stop_before_pixels=True,
+                specific_tags=[*GEOMETRY_TAGS, *ACQUISITION_TAGS],
+            )
+            if "Rows" not in dataset and "SOPClassUID" not in dataset:
+                return None
+            whole, native = _pixels_whole(stream, dataset, path.stat().st_size)
+    except Exception:
+        return None
+    return Header(path, dataset, whole, native)
+
+
+def acquisition_tags(header: Header) -> dict[str, Any]:
+    """The acquisition tags under their BIDS names, as plain Python values, not de-identified."""
+    pairs = {name: keyword for name, keyword in NUMBERS.items()}
+    pairs |= {name: keyword for name, (keyword, _) in (WORDS | CODES).items()}
+    found = {name: header.get(keyword) for name, keyword in pairs.items()}
+    return {name: _plain(value) for name, value in found.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pydicom.multival.MultiValue | list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, int | float):
+        return float(value)
+    return str(value)
+
+
+def _pixels_whole(stream: BinaryIO, dataset: FileDataset, size: int) -> tuple[bool, bool]:
+    """Whether the pixel data that start at the stream's position are all there; whether native."""
+    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    native = syntax is None or not syntax.is_encapsulated
+    if native:
+        pixels = int(dataset.get("Rows", 0)) * int(dataset.get("Columns", 0))
+        samples = int(dataset.get("SamplesPerPixel", 1) or 1)
+        frames = int(dataset.get("NumberOfFrames", 1) or 1)
+        needed = pixels * samples * frames * int(dataset.get("BitsAllocated", 16) or 16) // 8
+        return size - stream.tell() >= needed, True
+    return _fragments_whole(stream, size), False
+
+
+def _fragments_whole(stream: BinaryIO, size: int) -> bool:
+    """Walk the fragments of encapsulated pixel data to their end mark."""
+    stream.seek(12, 1)  # tag, VR, reserved and length of the pixel data element
+    while stream.tell() + 8 <= size:
+        group, element, length = struct.unpack("<HHI", stream.read(8))
+        if (group, element) == (0xFFFE, 0xE0DD):
+            return True
+        if (group, element) != (0xFFFE, 0xE000) or length == UNDEFINED_LENGTH:
+            return False
+        stream.seek(length, 1)
+    return False

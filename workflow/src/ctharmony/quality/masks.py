@@ -1,0 +1,191 @@
+"""Body and lungs of a CT scan by thresholds and components, on a coarse grid, refined at full."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+OUTSIDE, BODY, LUNG = 0, 1, 2
+IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
+IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """What counts as body and as lung.
+
+    Attributes:
+        coarse_mm: pixel of the grid on which components are found, mm.
+        body_above_hu: body is denser than this, HU.
+        lung_below_hu: lung is lighter than this, HU.
+        outside_below_hu: a light region of which most is below is free air, not lung, HU.
+        border_air_share: a light region at the image border is lung if less of it is free air.
+        table_thickness_mm: dense plates thinner than this are taken off the body, mm.
+        airway_below_hu: a small region with a mean below this is airway, not lung, HU.
+        airway_area_mm2: what small means, mm^2 in one slice.
+        gas_below_hu: a component with a mean below this is gas (bowel), not lung, HU.
+        min_lung_ml: smaller components are not lung, ml.
+    """
+
+    coarse_mm: float
+    body_above_hu: float
+    lung_below_hu: float
+    outside_below_hu: float
+    border_air_share: float
+    table_thickness_mm: float
+    airway_below_hu: float
+    airway_area_mm2: float
+    gas_below_hu: float
+    min_lung_ml: float
+
+
+def segment(hu: np.ndarray, spacing: tuple[float, float, float], how: MaskSettings) -> np.ndarray:
+    """Label a scan.
+
+    Args:
+        hu: (slices, rows, columns) HU, any number type.
+        spacing: (dz, dy, dx) mm.
+        how: thresholds.
+
+    Returns:
+        (slices, rows, columns) uint8: 0 outside, 1 body, 2 lung.
+    """
+    factor = block_factor(spacing, how.coarse_mm)
+    small = block_mean(hu, factor)
+    coarse = (spacing[0], spacing[1] * factor[0], spacing[2] * factor[1])
+    body = body_mask(small, coarse, how)
+    lung = lung_mask(small, body, coarse, how)
+    full_body = _refined(body, hu > how.body_above_hu, factor)
+    full_lung = _refined(lung, hu < how.lung_below_hu, factor)
+    labels = full_body.astype(np.uint8)
+    labels[full_lung] = LUNG
+    return labels
+
+
+def block_factor(spacing: tuple[float, float, float], target_mm: float) -> tuple[int, int]:
+    """(rows, columns) to average so that a block measures about `target_mm`."""
+    return max(1, round(target_mm / spacing[1])), max(1, round(target_mm / spacing[2]))
+
+
+def block_mean(hu: np.ndarray, factor: tuple[int, int]) -> np.ndarray:
+    """In-plane means of blocks, (slices, ceil(rows/f0), ceil(columns/f1)) float32, HU."""
+    hu = _whole_blocks(hu, factor)
+    exact = np.float32 if np.issubdtype(hu.dtype, np.floating) else np.int32
+    sums = _per_block(hu, factor, lambda *where: np.add.reduceat(*where, dtype=exact))
+    return sums.astype(np.float32) / np.float32(factor[0] * factor[1])
+
+
+def uniform_blocks(labels: np.ndarray, factor: tuple[int, int], mixed: int) -> np.ndarray:
+    """The label of each in-plane block, or `mixed` where it holds several; uint8."""
+    labels = _whole_blocks(labels, factor)
+    lowest = _per_block(labels, factor, np.minimum.reduceat)
+    highest = _per_block(labels, factor, np.maximum.reduceat)
+    return np.where(lowest == highest, lowest, mixed).astype(np.uint8)
+
+
+def _whole_blocks(array: np.ndarray, factor: tuple[int, int]) -> np.ndarray:
+    growth = [(0, -length % side) for length, side in zip(array.shape[1:], factor, strict=True)]
+    return np.pad(array, [(0, 0), *growth], mode="edge") if np.any(growth) else array
+
+
+def _per_block(array: np.ndarray, factor: tuple[int, int], reduceat: Callable) -> np.ndarray:
+    for axis, side in zip((1, 2), factor, strict=True):
+        array = reduceat(array, np.arange(0, array.shape[axis], side), axis)
+    return array
+
+
+def body_mask(hu: np.ndarray, spacing: tuple[float, float, float], how: MaskSettings) -> np.ndarray:
+    """The patient without table and clothes, holes filled; bool, on the grid of `hu`."""
+    # lungs first, so that a thin chest wall is not opened away like a table
+    solid = (hu > how.body_above_hu) | _lung_like(hu, hu <= how.body_above_hu, how)
+    sizes = [max(1, round(how.table_thickness_mm / mm)) for mm in spacing[1:]]
+    opened = _square(_square(solid, sizes, ndimage.minimum_filter1d), sizes, _maximum_mirrored)
+    body = _largest(opened)
+    around, count = ndimage.label(~body, structure=IN_PLANE)
+    outside = np.zeros(count + 1, dtype=bool)
+    outside[_labels_at_border(around)] = True
+    outside[0] = False
+    return ~outside[around] if body.any() else body
+
+
+def _lung_like(hu: np.ndarray, light: np.ndarray, how: MaskSettings) -> np.ndarray:
+    """Regions of a slice that are light but mostly not free air; bool like `light`."""
+    regions, count = ndimage.label(light, structure=IN_PLANE)
+    free = np.bincount(regions[hu < how.outside_below_hu], minlength=count + 1)
+    share = free / np.maximum(np.bincount(regions.ravel(), minlength=count + 1), 1)
+    lung = share < 0.5
+    # what reaches the border is air around a table, unless a crop runs through the lung
+    border = _labels_at_border(regions)
+    lung[border] = share[border] < how.border_air_share
+    lung[0] = False
+    return lung[regions]
+
+
+def lung_mask(
+    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: MaskSettings
+) -> np.ndarray:
+    """Lungs inside the body without the free trachea and bowel gas; bool, on the grid of `hu`."""
+    air = body & (hu < how.lung_below_hu)
+    air &= ~_small_and_light(air, hu, spacing, how)
+    labels, count = ndimage.label(air)
+    index = np.arange(count + 1)
+    volumes = np.bincount(labels.ravel(), minlength=count + 1) * np.prod(spacing) / 1000.0
+    means = ndimage.mean(hu, labels=labels, index=index) if count else np.zeros(1)
+    keep = (volumes >= how.min_lung_ml) & (means > how.gas_below_hu) & (index > 0)
+    lung = keep[labels]
+    closed = _square(_square(lung, [3, 3], _maximum_mirrored), [3, 3], ndimage.minimum_filter1d)
+    return (closed | lung) & body
+
+
+def _small_and_light(
+    air: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float], how: MaskSettings
+) -> np.ndarray:
+    labels, count = ndimage.label(air, structure=IN_PLANE)
+    if count == 0:
+        return np.zeros_like(air)
+    areas = np.bincount(labels.ravel(), minlength=count + 1) * spacing[1] * spacing[2]
+    means = ndimage.mean(hu, labels=labels, index=np.arange(count + 1))
+    drop = (areas < how.airway_area_mm2) & (means < how.airway_below_hu)
+    drop[0] = False
+    return drop[labels]
+
+
+def _square(mask: np.ndarray, sizes: list[int], operation: Callable) -> np.ndarray:
+    result = mask.view(np.uint8)
+    for axis, size in zip((1, 2), sizes, strict=True):
+        result = operation(result, size, axis=axis, mode="nearest")
+    return result.view(bool)
+
+
+def _maximum_mirrored(array: np.ndarray, size: int, axis: int, mode: str) -> np.ndarray:
+    # an even window leans to one side: lean the other way, so that an opening moves nothing
+    origin = -1 if size % 2 == 0 else 0
+    return ndimage.maximum_filter1d(array, size, axis=axis, mode=mode, origin=origin)
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return mask
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == sizes.argmax()
+
+
+def _labels_at_border(labels: np.ndarray) -> np.ndarray:
+    edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
+    return np.unique(np.concatenate([edge.ravel() for edge in edges]))
+
+
+def _refined(coarse: np.ndarray, candidate: np.ndarray, factor: tuple[int, int]) -> np.ndarray:
+    core = _square(coarse, [3, 3], ndimage.minimum_filter1d)
+    reach = _square(coarse, [3, 3], ndimage.maximum_filter1d)
+    return _enlarged(core, factor, candidate.shape) | (
+        _enlarged(reach, factor, candidate.shape) & candidate
+    )
+
+
+def _enlarged(mask: np.ndarray, factor: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
+    large = np.repeat(np.repeat(mask, factor[0], axis=1), factor[1], axis=2)
+    return large[:, : shape[1], : shape[2]]

@@ -1,0 +1,145 @@
+"""All quality measures of one scan: a row of numbers and its curves."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ctharmony.quality import edge, histogram, noise
+from ctharmony.quality.masks import (
+    LUNG,
+    MaskSettings,
+    block_factor,
+    block_mean,
+    segment,
+    uniform_blocks,
+)
+
+MIXED = 255
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """Every number that the quality measures depend on; the config's block `ingest.quality`.
+
+    Attributes:
+        contrast_window_hu: (low, high) of contrast and entropy, HU.
+        mode_smoothing_hu: kernel of the density whose peak is a tissue's mode, HU.
+        masks, modes, noise, edge: see their classes.
+    """
+
+    contrast_window_hu: tuple[float, float]
+    mode_smoothing_hu: float
+    masks: MaskSettings
+    modes: histogram.ModeSettings
+    noise: noise.NoiseSettings
+    edge: edge.EdgeSettings
+
+    @classmethod
+    def from_config(cls, block: dict[str, Any]) -> "QualitySettings":
+        """Build from the config's mapping of the same names.
+
+        Raises:
+            TypeError: a key is missing or unknown; the message names it.
+        """
+        nested = {
+            "masks": MaskSettings,
+            "modes": histogram.ModeSettings,
+            "noise": noise.NoiseSettings,
+            "edge": edge.EdgeSettings,
+        }
+        return cls(
+            **{
+                name: nested[name](**value) if name in nested else value
+                for name, value in block.items()
+            }
+        )
+
+
+def analyse(
+    hu: np.ndarray, spacing: tuple[float, float, float], how: QualitySettings
+) -> tuple[np.ndarray, dict[str, float], pd.DataFrame]:
+    """Segment and measure one scan: its labels, its row and its curves (see `measure`)."""
+    labels = segment(hu, spacing, how.masks)
+    return labels, *measure(hu, labels, spacing, how)
+
+
+def measure(
+    hu: np.ndarray, labels: np.ndarray, spacing: tuple[float, float, float], how: QualitySettings
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """Measure one scan.
+
+    Args:
+        hu: (slices, rows, columns) HU, any number type, RAS.
+        labels: same shape, uint8: 0 outside, 1 body, 2 lung (ctharmony.quality.masks.segment).
+        spacing: (dz, dy, dx) mm.
+        how: settings.
+
+    Returns:
+        The row (contrast_nats ... perc15_hu, NaN where a measure has no ground) and the curves
+        (curve, x, y): histogram, nps, spectrum, mtf.
+    """
+    body = labels > 0
+    probabilities = histogram.histogram(hu, body)
+    corners, patches = noise.homogeneous_patches(hu, body, spacing, how.noise)
+    enough = len(patches) >= how.noise.min_patches
+    nps = noise.power_spectrum(patches if enough else patches[:0], spacing)
+    spectrum = noise.spectrum_of_body(hu, body, spacing, how.noise)
+    transfer = edge.mtf(*edge.edge_response(hu, body, spacing, how.edge))
+    transfer[0.5 / max(spacing[1:]) < noise.FREQUENCIES] = np.nan
+    contrast, information = histogram.contrast_and_entropy(probabilities, how.contrast_window_hu)
+    peak, mean = noise.peak_and_mean_frequency(nps)
+    row = {
+        "contrast_nats": contrast,
+        "entropy_nats": information,
+        "noise_sd_hu": noise.noise_sd(hu, body, spacing, how.noise),
+        "nps_peak_per_mm": peak,
+        "nps_mean_per_mm": mean,
+        "mtf50_per_mm": edge.frequency_at(transfer, 0.5),
+        "mtf10_per_mm": edge.frequency_at(transfer, 0.1),
+        **_modes(hu, labels, spacing, how),
+        **_volumes(hu, labels, spacing),
+        "slice_correlation": noise.slice_correlation(hu, corners, patches) if enough else np.nan,
+        "truncated_fraction": truncated_fraction(body),
+    }
+    return row, _curves(probabilities, nps, spectrum, transfer)
+
+
+def truncated_fraction(body: np.ndarray) -> float:
+    """Share of the image border (all four sides of all slices) that the body touches."""
+    border = np.concatenate(
+        [body[:, 0].ravel(), body[:, -1].ravel(), body[:, :, 0].ravel(), body[:, :, -1].ravel()]
+    )
+    return float(border.mean())
+
+
+def _modes(
+    hu: np.ndarray, labels: np.ndarray, spacing: tuple[float, float, float], how: QualitySettings
+) -> dict[str, float]:
+    factor = block_factor(spacing, how.masks.coarse_mm)
+    coarse = block_mean(hu, factor)
+    groups = uniform_blocks(labels, factor, MIXED)
+    # a block at the floor is padding or clipped air: it says nothing of the scanner's air
+    groups[coarse <= hu.min()] = MIXED
+    return histogram.tissue_modes(coarse, groups, how.modes, how.mode_smoothing_hu)
+
+
+def _volumes(
+    hu: np.ndarray, labels: np.ndarray, spacing: tuple[float, float, float]
+) -> dict[str, float]:
+    voxel_ml = float(np.prod(spacing)) / 1000.0
+    lungs = histogram.lung_density(hu, labels == LUNG, voxel_ml)
+    return {"body_volume_ml": float((labels > 0).sum()) * voxel_ml, **lungs}
+
+
+def _curves(
+    probabilities: np.ndarray, nps: np.ndarray, spectrum: np.ndarray, transfer: np.ndarray
+) -> pd.DataFrame:
+    parts = [("histogram", histogram.CENTRES_HU, probabilities)]
+    parts += [
+        (name, noise.FREQUENCIES, values)
+        for name, values in (("nps", nps), ("spectrum", spectrum), ("mtf", transfer))
+    ]
+    frames = [pd.DataFrame({"curve": name, "x": x, "y": y}) for name, x, y in parts]
+    return pd.concat(frames, ignore_index=True)

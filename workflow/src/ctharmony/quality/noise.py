@@ -1,0 +1,232 @@
+"""Noise of a scan: standard deviation, noise power spectrum, correlation between slices.
+
+Power spectra follow ICRU report 87 and AAPM TG-233: NPS = dx dy / sum(w^2) * mean |DFT(w * d)|^2,
+d being a detrended patch and w its window, so that the integral over frequency is the variance.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from scipy import ndimage
+
+from ctharmony.quality.histogram import mode, parabola_offset
+
+FREQUENCY_STEP = 0.025
+FREQUENCIES = 0.0125 + FREQUENCY_STEP * np.arange(40)
+
+
+@dataclass(frozen=True)
+class NoiseSettings:
+    """How noise is measured.
+
+    Attributes:
+        tissue_hu: (low, high) mean of a patch that counts as soft tissue, HU.
+        block_mm: side of the blocks whose spread gives the noise SD, mm.
+        patch_mm: side of the patches of the noise power spectrum, mm.
+        spectrum_patch_mm: side of the patches of the whole-body spectrum, mm.
+        sd_ratio: a patch is homogeneous while its SD stays below this many times the noise SD.
+        min_patches: fewer homogeneous patches give no spectrum.
+        max_patches: more are thinned out evenly.
+        min_body_fraction: share of body in a patch of the whole-body spectrum.
+    """
+
+    tissue_hu: tuple[float, float]
+    block_mm: float
+    patch_mm: float
+    spectrum_patch_mm: float
+    sd_ratio: float
+    min_patches: int
+    max_patches: int
+    min_body_fraction: float
+
+
+def noise_sd(
+    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
+) -> float:
+    """Noise SD in HU: the mode of the SD of small soft-tissue blocks (Christianson 2015).
+
+    Args:
+        hu: (slices, rows, columns) HU.
+        body: bool, same shape.
+        spacing: (dz, dy, dx) mm.
+        how: sizes and thresholds.
+
+    Returns:
+        SD in HU after removal of each block's mean; NaN without enough blocks.
+    """
+    sides = _sides(how.block_mm, spacing)
+    values = _tiles(hu, sides).astype(np.float32)
+    whole = _tiles(body, sides).all(axis=1)
+    values = values[whole]
+    means = values.mean(axis=1)
+    soft = (means > how.tissue_hu[0]) & (means < how.tissue_hu[1])
+    spread = values[soft].std(axis=1, ddof=1)
+    if spread.size < 20:
+        return float("nan")
+    typical = float(np.percentile(spread, 25))
+    return mode(spread, (0.2 * typical, 3 * typical), 0.08 * typical) if typical > 0 else 0.0
+
+
+def homogeneous_patches(
+    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places of soft-tissue patches without structure, and the patches.
+
+    Returns:
+        (n, 3) first slice, row, column of each patch; (n, rows, columns) float32 HU, detrended by
+        a second-order surface.
+    """
+    sides = _sides(how.patch_mm, spacing)
+    corners = _corners(body, sides, 1.0)
+    patches = _cut(hu, corners, sides)
+    means = patches.mean(axis=(1, 2))
+    soft = (means > how.tissue_hu[0]) & (means < how.tissue_hu[1])
+    corners, patches = corners[soft], detrended(patches[soft])
+    limit = how.sd_ratio * noise_sd(hu, body, spacing, how)
+    kept = np.flatnonzero(patches.std(axis=(1, 2)) < limit) if len(patches) else np.arange(0)
+    kept = thinned(kept, how.max_patches)
+    return corners[kept], patches[kept]
+
+
+def detrended(patches: np.ndarray) -> np.ndarray:
+    """Patches (n, rows, columns) less their least-squares second-order surface, float32."""
+    rows, columns = patches.shape[1:]
+    y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
+    basis = np.linalg.qr(terms)[0].astype(np.float32)
+    flat = patches.reshape(len(patches), -1)
+    return (flat - (flat @ basis) @ basis.T).reshape(patches.shape)
+
+
+def power_spectrum(patches: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Radial power spectrum of zero-mean patches on FREQUENCIES, HU^2 mm^2.
+
+    Args:
+        patches: (n, rows, columns) HU.
+        spacing: (dz, dy, dx) mm; the patches lie in the slice.
+
+    Returns:
+        (40,) float64, NaN beyond the Nyquist frequency or without patches.
+    """
+    if len(patches) == 0:
+        return np.full(FREQUENCIES.size, np.nan)
+    rows, columns = patches.shape[1:]
+    window = np.outer(_hann(rows), _hann(columns)).astype(np.float32)
+    # padded so that every ring of the fixed grid holds samples
+    size = [scipy.fft.next_fast_len(int(2.0 / (FREQUENCY_STEP * mm))) for mm in spacing[1:]]
+    size = [max(length, side) for length, side in zip(size, (rows, columns), strict=True)]
+    power = np.zeros((size[0], size[1] // 2 + 1))
+    for part in np.array_split(patches, -(-len(patches) // 64)):
+        transformed = scipy.fft.rfft2(part * window, s=size)
+        power += (transformed.real**2 + transformed.imag**2).sum(axis=0, dtype=np.float64)
+    power *= spacing[1] * spacing[2] / (len(patches) * np.square(window, dtype=np.float64).sum())
+    return _radial(power, size, spacing)
+
+
+def spectrum_of_body(
+    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
+) -> np.ndarray:
+    """Radial power spectrum of the body with its edges, HU^2 mm^2, on FREQUENCIES."""
+    sides = _sides(how.spectrum_patch_mm, spacing)
+    corners = _corners(body, sides, how.min_body_fraction)
+    corners = corners[thinned(np.arange(len(corners)), how.max_patches)]
+    patches = _cut(hu, corners, sides)
+    return power_spectrum(patches - patches.mean(axis=(1, 2), keepdims=True), spacing)
+
+
+def peak_and_mean_frequency(spectrum: np.ndarray) -> tuple[float, float]:
+    """Peak and mean frequency, cycles/mm, of a spectrum on FREQUENCIES (TG-233: f weighted by it).
+
+    NaN without a spectrum.
+    """
+    known = np.flatnonzero(np.isfinite(spectrum))
+    if known.size < 3 or not spectrum[known].sum() > 0:
+        return float("nan"), float("nan")
+    values, frequencies = spectrum[known], FREQUENCIES[known]
+    smooth = ndimage.gaussian_filter1d(values, 1.0, mode="nearest")
+    top = int(np.clip(smooth.argmax(), 1, known.size - 2))
+    offset = np.clip(parabola_offset(smooth[top - 1 : top + 2]), -1, 1)
+    peak = frequencies[top] + FREQUENCY_STEP * offset
+    return float(peak), float((frequencies * values).sum() / values.sum())
+
+
+def slice_correlation(hu: np.ndarray, corners: np.ndarray, patches: np.ndarray) -> float:
+    """Correlation of the noise of neighbouring slices at the places of homogeneous patches.
+
+    Args:
+        hu: (slices, rows, columns) HU.
+        corners: (n, 3) first slice, row, column.
+        patches: (n, rows, columns) detrended patches there.
+
+    Returns:
+        Pearson correlation pooled over patches; NaN without a next slice.
+    """
+    has_next = corners[:, 0] + 1 < hu.shape[0] if len(corners) else np.zeros(0, dtype=bool)
+    if not has_next.any():
+        return float("nan")
+    here = patches[has_next]
+    after = detrended(_cut(hu, corners[has_next] + np.array([1, 0, 0]), patches.shape[1:]))
+    alike = after.std(axis=(1, 2)) < 1.5 * here.std(axis=(1, 2))
+    if not alike.any():
+        return float("nan")
+    here, after = here[alike].astype(np.float64), after[alike].astype(np.float64)
+    return float((here * after).sum() / np.sqrt((here**2).sum() * (after**2).sum()))
+
+
+def thinned(indices: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` of the indices, evenly spread, the order kept."""
+    if len(indices) <= limit:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, limit).round().astype(int)]
+
+
+def _sides(target_mm: float, spacing: tuple[float, float, float]) -> tuple[int, int]:
+    return max(4, round(target_mm / spacing[1])), max(4, round(target_mm / spacing[2]))
+
+
+def _tiles(array: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    slices, rows, columns = (array.shape[0], array.shape[1] // sides[0], array.shape[2] // sides[1])
+    whole = array[:, : rows * sides[0], : columns * sides[1]]
+    tiles = whole.reshape(slices, rows, sides[0], columns, sides[1]).swapaxes(2, 3)
+    return tiles.reshape(-1, sides[0] * sides[1])
+
+
+def _corners(body: np.ndarray, sides: tuple[int, int], share: float) -> np.ndarray:
+    """Corners (slice, row, column) of half-overlapping patches that hold enough body."""
+    if body.shape[1] < sides[0] or body.shape[2] < sides[1]:
+        return np.zeros((0, 3), dtype=int)
+    sums = np.zeros((body.shape[0], body.shape[1] + 1, body.shape[2] + 1), dtype=np.int32)
+    np.cumsum(np.cumsum(body, axis=1, dtype=np.int32), axis=2, out=sums[:, 1:, 1:])
+    y = np.arange(0, body.shape[1] - sides[0] + 1, max(1, sides[0] // 2))
+    x = np.arange(0, body.shape[2] - sides[1] + 1, max(1, sides[1] // 2))
+    low, high = sums[:, y], sums[:, y + sides[0]]
+    inside = high[:, :, x + sides[1]] - high[:, :, x] - low[:, :, x + sides[1]] + low[:, :, x]
+    found = np.argwhere(inside >= share * sides[0] * sides[1])
+    return np.stack([found[:, 0], y[found[:, 1]], x[found[:, 2]]], axis=1)
+
+
+def _cut(hu: np.ndarray, corners: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:
+    patches = np.empty((len(corners), *sides), dtype=np.float32)
+    for index, (z, y, x) in enumerate(corners):
+        patches[index] = hu[z, y : y + sides[0], x : x + sides[1]]
+    return patches
+
+
+def _hann(length: int) -> np.ndarray:
+    return np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+
+
+def _radial(power: np.ndarray, size: list[int], spacing: tuple[float, float, float]) -> np.ndarray:
+    fy = np.fft.fftfreq(size[0], spacing[1])[:, None]
+    fx = np.fft.rfftfreq(size[1], spacing[2])[None]
+    ring = np.floor(np.hypot(fy, fx) / FREQUENCY_STEP).astype(int)
+    ring = np.minimum(ring, FREQUENCIES.size).ravel()
+    # the half plane stands for both halves: its inner columns count twice
+    twice = np.broadcast_to(np.where((fx > 0) & (fx < 0.5 / spacing[2]), 2.0, 1.0), power.shape)
+    sums = np.bincount(ring, (power * twice).ravel(), minlength=FREQUENCIES.size + 1)
+    counts = np.bincount(ring, twice.ravel(), minlength=FREQUENCIES.size + 1)
+    with np.errstate(invalid="ignore"):
+        curve = (sums / counts)[: FREQUENCIES.size]
+    curve[0.5 / max(spacing[1:]) < FREQUENCIES] = np.nan
+    return curve

@@ -1,29 +1,34 @@
 """Onboard a query site: the network stays frozen."""
 
-from pathlib import Path
-
 from ctharmony.job import start_job
 
 logger = start_job(snakemake)
 
-from model_data import (  # noqa: E402
-    encode_usable,
-    load_model,
-    reference_operator,
-    scanner_operator,
-    usable_rows,
-    write_site,
-)
+from pathlib import Path  # noqa: E402
 
+from ctharmony.harmonization.operators import ScannerOperator, estimate_operator  # noqa: E402
+from ctharmony.io.files import read_json, write_json  # noqa: E402
+from ctharmony.io.models import (  # noqa: E402
+    read_curves,
+    read_model,
+    read_scans,
+    read_usable_rows,
+)
 from ctharmony.model.adaptation import adapt  # noqa: E402
 
 given, params, site = snakemake.input, snakemake.params, snakemake.wildcards.site
-rows = usable_rows(given.ingested, given.registered)
-model = load_model(given.model)
-posteriors = encode_usable(model, rows, logger)
+rows = read_usable_rows(given.ingested, given.registered)
+model, posteriors = read_model(given.model), []
+for scan in read_scans(rows):
+    try:
+        posteriors.append(model.encode_scan(scan.hu, scan.mask, scan.spacing))
+    except ValueError as error:
+        logger.warning("%s is left out: %s", scan.scan, error)
 if not posteriors:
     raise ValueError(f"site {site} has no usable scan to adapt to; see its scans.tsv")
 profile = adapt(model, posteriors)
 logger.info("%s: %s", site, profile.reason or f"onboarded from {profile.n_scans} scans")
-operator = scanner_operator(rows, params.operator_settings, reference_operator(given.model))
-write_site(Path(snakemake.output[0]) / "site.json", site, profile, operator)
+prior = ScannerOperator.from_dict(read_json(Path(given.model) / "reference.json")["operator"])
+operator = estimate_operator(read_curves(rows), rows, params.operator_settings, prior)
+site_file = Path(snakemake.output[0]) / "site.json"
+write_json(site_file, profile.to_dict(site, operator.to_dict()))

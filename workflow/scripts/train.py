@@ -1,47 +1,40 @@
 """Train one model on the reference sites."""
 
-from pathlib import Path
-
 from ctharmony.job import start_job
 
 logger = start_job(snakemake)
 
-import pandas as pd  # noqa: E402
-from checkpoints import CheckpointFolder  # noqa: E402
-from model_data import (  # noqa: E402
-    REFERENCE,
-    load_scans,
-    scanner_operator,
-    usable_rows,
-    write_site,
-)
-from safetensors.torch import save  # noqa: E402
+from pathlib import Path  # noqa: E402
 
-from ctharmony.io.files import replaced, write_json  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from ctharmony.harmonization.operators import estimate_operator  # noqa: E402
+from ctharmony.io.checkpoints import CheckpointFolder  # noqa: E402
+from ctharmony.io.files import write_json  # noqa: E402
+from ctharmony.io.models import read_curves, read_scans, read_usable_rows, write_model  # noqa: E402
 from ctharmony.io.tables import write_table  # noqa: E402
 from ctharmony.model.adaptation import reference_profile  # noqa: E402
 from ctharmony.model.card import model_card  # noqa: E402
 from ctharmony.model.settings import Settings  # noqa: E402
-from ctharmony.model.training import train  # noqa: E402
+from ctharmony.model.training import Hooks, train  # noqa: E402
 
 params, output = snakemake.params, Path(snakemake.output[0])
-rows = usable_rows(snakemake.input.ingested, snakemake.input.registered)
-rows = rows[rows["split"].isin(["train", "validation"])]
-scans = list(load_scans(rows))
+rows = read_usable_rows(snakemake.input.ingested, snakemake.input.registered)
+scans = list(read_scans(rows[rows["split"].isin(["train", "validation"])]))
 settings = Settings.from_dict(params.settings)
 folder = CheckpointFolder(params.checkpoint, logger)
-state = folder.load(settings, params.seed)
-model, history = train(scans, settings, params.seed, snakemake.threads, state, folder.hooks())
-with replaced(output / "weights.safetensors") as path:
-    path.write_bytes(save(model.state()))
-write_json(output / "model_card.json", model_card(model, scans, history, params.seed))
+state = folder.load(settings.to_dict(), params.seed)
+hooks = Hooks(folder.save, folder.report, folder.should_stop)
+model, history = train(scans, settings, params.seed, snakemake.threads, state, hooks)
+write_model(output, model, model_card(model, scans, history, params.seed))
 write_table(output / "history.tsv", pd.DataFrame(history))
 fitted = rows[rows["split"] == "train"]
+curves = read_curves(fitted)
+pooled = estimate_operator(curves, fitted, params.operator_settings)
+write_json(output / "reference.json", {"operator": pooled.to_dict()})
 for site in model.sites:
     own = fitted[fitted["site"] == site]
     profile = reference_profile(model, site, len(own))
-    operator = scanner_operator(own, params.operator_settings)
-    write_site(output / "sites" / f"{site}.json", site, profile, operator)
-mean_scanner = scanner_operator(fitted, params.operator_settings)
-write_json(output / REFERENCE, {"operator": mean_scanner.to_dict()})
+    operator = estimate_operator(curves, own, params.operator_settings)
+    write_json(output / "sites" / f"{site}.json", profile.to_dict(site, operator.to_dict()))
 folder.remove()

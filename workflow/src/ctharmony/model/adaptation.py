@@ -1,7 +1,8 @@
 """Onboarding a site: the network stays frozen, only p(z_s|site) is new."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,10 @@ class SiteProfile:
     prior_logvar: np.ndarray
     out_of_distribution: float
     reason: str
+
+    def to_dict(self, site: str, operator: dict[str, Any]) -> dict[str, Any]:
+        """The content of a site's file: this profile and the scanner's physical operator."""
+        return {"site": site, "operator": operator, **asdict(self)}
 
 
 def adapt(model: TrainedModel, posteriors: Sequence[ScanPosterior]) -> SiteProfile:

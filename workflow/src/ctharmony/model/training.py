@@ -27,7 +27,7 @@ Checkpoint = dict[str, Any]
 Row = dict[str, Any]
 
 
-class Interrupted(RuntimeError):
+class TrainingInterruptedError(RuntimeError):
     """Training was asked to stop; its checkpoint has been handed out."""
 
 
@@ -74,7 +74,7 @@ def train(
     Raises:
         ValueError: no training scan, or a test scan among them.
         FloatingPointError: the loss stayed not-a-number for 20 steps.
-        Interrupted: `hooks.should_stop` said so.
+        TrainingInterruptedError: `hooks.should_stop` said so.
     """
     torch.set_num_threads(threads)
     return Trainer(scans, settings, seed, hooks or Hooks()).run(checkpoint)
@@ -116,7 +116,9 @@ class Trainer:
                 self.hooks.on_checkpoint(self.checkpoint())
                 saved = time.monotonic()
             if stop:
-                raise Interrupted(f"stopped at step {self.progress.step} of {training.steps}")
+                raise TrainingInterruptedError(
+                    f"stopped at step {self.progress.step} of {training.steps}"
+                )
         if self.progress.sums:
             self._close_epoch()
         return self.trained(), self.progress.history

@@ -1,4 +1,4 @@
-"""Shared by the training scripts: checkpoints on disk, signals that ask to stop, log lines."""
+"""A training run's checkpoint on disk, and the signals that ask it to stop."""
 
 import logging
 import shutil
@@ -9,8 +9,6 @@ from typing import Any
 import torch
 
 from ctharmony.io.files import replaced
-from ctharmony.model.settings import Settings
-from ctharmony.model.training import Hooks
 
 # Slurm sends the first before a time limit or preemption; a scheduler's cancel is the second
 STOP_SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
@@ -18,14 +16,17 @@ LOGGED = ("loss", "reconstruction", "spectrum", "rate_biology", "rate_scanner", 
 
 
 class CheckpointFolder:
-    """Where a run leaves its state; a run that was cut off goes on from there."""
+    """Where a run leaves its state; a run that was cut off goes on from there.
+
+    Made, it catches SIGUSR1 and SIGTERM: `should_stop` then says so.
+    """
 
     def __init__(self, folder: str | Path, logger: logging.Logger) -> None:
         self.path, self.logger, self.stopping = Path(folder) / "checkpoint.pt", logger, False
         for name in STOP_SIGNALS:
             signal.signal(name, self._ask_to_stop)
 
-    def load(self, settings: Settings, seed: int) -> dict[str, Any] | None:
+    def load(self, settings: dict[str, Any], seed: int) -> dict[str, Any] | None:
         """The state of an earlier run of the same settings and seed, or None."""
         if not self.path.is_file():
             return None
@@ -34,29 +35,31 @@ class CheckpointFolder:
         except Exception as error:  # torch raises many kinds for a damaged file
             self.logger.warning("%s is unreadable (%s): starting anew", self.path, error)
             return None
-        if state["settings"] != settings.to_dict() or state["seed"] != seed:
+        if state["settings"] != settings or state["seed"] != seed:
             self.logger.info("%s is of other settings: starting anew", self.path)
             return None
         self.logger.info("going on from step %d", state["progress"]["step"])
         return state
 
-    def hooks(self) -> Hooks:
-        """What training calls while it runs."""
-        return Hooks(self._save, self._report, lambda: self.stopping)
-
-    def remove(self) -> None:
-        """The run is complete."""
-        shutil.rmtree(self.path.parent, ignore_errors=True)
-
-    def _save(self, state: dict[str, Any]) -> None:
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a state of tensors and plain containers, whole or not at all."""
         with replaced(self.path) as path:
             torch.save(state, path)
         self.logger.info("checkpoint at step %d", state["progress"]["step"])
 
-    def _report(self, rows: list[dict[str, Any]]) -> None:
+    def report(self, rows: list[dict[str, Any]]) -> None:
+        """Log one epoch's rows (epoch, term, split, value)."""
         values = {row["term"]: row["value"] for row in rows if row["split"] == "train"}
         parts = [f"{name} {values[name]:.4g}" for name in LOGGED if name in values]
         self.logger.info("epoch %d: %s nats", rows[0]["epoch"], ", ".join(parts))
+
+    def should_stop(self) -> bool:
+        """Whether a signal asked the run to stop."""
+        return self.stopping
+
+    def remove(self) -> None:
+        """The run is complete."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
 
     def _ask_to_stop(self, *_: Any) -> None:
         self.stopping = True

@@ -1,0 +1,61 @@
+"""Models and the scans they are made from, on disk."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors.torch import load_file, save
+
+from ctharmony.io.files import read_json, replaced, write_json
+from ctharmony.io.tables import read_table, read_tables
+from ctharmony.io.volumes import read_volume
+from ctharmony.model.inference import TrainedModel
+from ctharmony.model.scans import ScanData
+from ctharmony.model.settings import Settings
+
+WEIGHTS, CARD = "weights.safetensors", "model_card.json"
+NOT_PLACED = ("set_aside", "failed")
+
+
+def read_model(folder: str | Path) -> TrainedModel:
+    """A trained model from its directory.
+
+    Raises:
+        ValueError: weights and card do not belong together.
+    """
+    settings = Settings.from_dict(read_json(Path(folder) / CARD)["settings"])
+    return TrainedModel.from_state(settings, load_file(Path(folder) / WEIGHTS))
+
+
+def write_model(folder: str | Path, model: TrainedModel, card: dict[str, Any]) -> None:
+    """Weights as safetensors, and the card beside them."""
+    with replaced(Path(folder) / WEIGHTS) as path:
+        path.write_bytes(save(model.state()))
+    write_json(Path(folder) / CARD, card)
+
+
+def read_usable_rows(ingested: Sequence[str], registered: Sequence[str]) -> pd.DataFrame:
+    """Rows of scans.tsv that neither ingest nor registration set aside, with their `folder`."""
+    tables = [read_table(Path(folder) / "scans.tsv").assign(folder=folder) for folder in ingested]
+    rows = pd.concat(tables, ignore_index=True)
+    placed = read_tables([Path(folder) / "registration.tsv" for folder in registered])
+    # scan names are unique within a site only
+    failed = placed[placed["status"].isin(NOT_PLACED)][["site", "scan"]].apply(tuple, axis=1)
+    own = rows[["site", "scan"]].apply(tuple, axis=1)
+    return rows[(rows["status"] != "set_aside") & ~own.isin(set(failed))]
+
+
+def read_curves(rows: pd.DataFrame) -> pd.DataFrame:
+    """curves.tsv of every folder that `rows` name."""
+    return read_tables([Path(folder) / "curves.tsv" for folder in rows["folder"].unique()])
+
+
+def read_scans(rows: pd.DataFrame) -> Iterator[ScanData]:
+    """Each row's scan, one at a time; HU as int16, so that a study fits in memory."""
+    for row in rows.itertuples():
+        stem = Path(row.folder) / row.scan
+        volume = read_volume(f"{stem}.nii.gz")
+        mask = read_volume(f"{stem}_mask.nii.gz").hu.astype("uint8")
+        hu = volume.hu.round().astype("int16")
+        yield ScanData(hu, mask, volume.spacing, row.site, row.scan, row.subject, row.split)

@@ -1,0 +1,206 @@
+"""What is told to the tracking store, as plain records, and the outbox where they wait.
+
+A record is named by the hash of its content, so that telling the same thing twice changes nothing.
+"""
+
+import hashlib
+import json
+import math
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ctharmony.io.files import read_json, write_json
+from ctharmony.io.tables import read_table
+
+LONGEST_PARAMETER = 500  # characters that every MLflow store accepts
+# where a study lies and how it is tracked says nothing of what came of it
+UNTOLD = ("results", "tracking", "models", "model")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run.
+
+    Attributes:
+        name: run name; content: sha256 of everything but the tags; parent: the parent's content.
+        params: flat settings; tags: what may differ between runs of the same content.
+        metrics: (key, step, value) triples, finite values only.
+        artifacts: path in the store -> file on disk.
+    """
+
+    name: str
+    params: dict[str, str]
+    metrics: list[tuple[str, int, float]]
+    artifacts: dict[str, str]
+    tags: dict[str, str] = field(default_factory=dict)
+    parent: str | None = None
+    content: str = ""
+
+    def sealed(self) -> "RunRecord":
+        """The same record with its content's hash."""
+        digests = {name: file_hash(path) for name, path in sorted(self.artifacts.items())}
+        told = [self.name, self.params, self.metrics, digests]
+        text = json.dumps(told, sort_keys=True, allow_nan=False)
+        return replace(self, content=hashlib.sha256(text.encode()).hexdigest())
+
+
+def study_record(
+    study: str, config: Mapping[str, Any], report: str, sheets: Iterable[str]
+) -> RunRecord:
+    """The parent run: the configuration but its models, hashes of the sheets, the report.
+
+    Args:
+        study: name of the study; config: the whole configuration.
+        report: path of the report; sheets: paths of the sites sheet and manifests.
+    """
+    told = {key: value for key, value in config.items() if key not in UNTOLD}
+    hashes = {f"sheet.{Path(s).stem}.sha256": file_hash(s) for s in sheets}
+    artifacts = {"report.html": report}
+    return RunRecord(study, flat(told) | hashes, [], artifacts).sealed()
+
+
+def model_record(
+    name: str, model: str, evaluation: str, settings: Mapping[str, Any], weights: bool
+) -> RunRecord:
+    """A child run: the model's settings, curves, metrics, tables, figures and weights.
+
+    Args:
+        name: the model's name; model, evaluation: its folders.
+        settings: its expanded settings; weights: whether the weights are kept as an artifact.
+    """
+    found = {}
+    for path in _files(Path(evaluation)):
+        kind = "figures" if path.suffix in (".png", ".svg") else "tables"
+        found[f"{kind}/{path.relative_to(evaluation).as_posix().removeprefix('figures/')}"] = str(
+            path
+        )
+    for path in _files(Path(model)):
+        if weights or path.suffix != ".safetensors":
+            found[f"model/{path.relative_to(model).as_posix()}"] = str(path)
+    history, table = Path(model) / "history.tsv", Path(evaluation) / "metrics.tsv"
+    metrics = curve_points(read_table(history)) if history.is_file() else []
+    metrics += metric_points(read_table(table)) if table.is_file() else []
+    return RunRecord(name, flat(settings), metrics, found).sealed()
+
+
+def metric_points(metrics: pd.DataFrame) -> list[tuple[str, int, float]]:
+    """Rows of metrics.tsv as `metric.method.site`, with the stage between for all but images."""
+    points = []
+    for row in metrics.itertuples():
+        stage = [] if row.stage == "image" else [str(row.stage)]
+        if math.isfinite(row.value):
+            key = ".".join([str(row.metric), *stage, str(row.method), str(row.site)])
+            points.append((key, 0, float(row.value)))
+    return points
+
+
+def curve_points(history: pd.DataFrame) -> list[tuple[str, int, float]]:
+    """Rows of history.tsv as `split/term` with the epoch as step."""
+    return [
+        (f"{row.split}/{row.term}", int(row.epoch), float(row.value))
+        for row in history.itertuples()
+        if math.isfinite(row.value)
+    ]
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted names and short texts, in order of the keys."""
+    found: dict[str, str] = {}
+    for key in sorted(content, key=str):
+        value = content[key]
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = _short(value)
+    return found
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    if len(text) <= LONGEST_PARAMETER:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"{text[: LONGEST_PARAMETER - 30]}... (sha256 {digest})"
+
+
+def file_hash(path: str | Path) -> str:
+    """sha256 of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files below `folder` in order; Snakemake's hidden time stamps are none of them."""
+    return [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+
+
+def benchmark_tags(folder: str | Path) -> dict[str, str]:
+    """Wall seconds (sum) and peak memory in MB (largest) per rule from Snakemake's benchmarks.
+
+    Args:
+        folder: holds `<rule>/**.tsv` with the columns s and max_rss; it may be missing.
+    """
+    tags = {}
+    rules = sorted(p for p in Path(folder).glob("*") if p.is_dir())
+    for rule in rules:
+        frames = [pd.read_csv(path, sep="\t") for path in sorted(rule.rglob("*.tsv"))]
+        if frames:
+            frame = pd.concat(frames)
+            peak = pd.to_numeric(frame["max_rss"], errors="coerce").max()
+            tags[f"seconds.{rule.name}"] = f"{frame['s'].sum():.1f}"
+            tags[f"peak_mb.{rule.name}"] = f"{peak:.0f}"
+    return tags
+
+
+def git_tags(folder: str | Path) -> dict[str, str]:
+    """The commit that `folder` is at, and whether files differ from it; empty without git."""
+    shown = []
+    for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *command], capture_output=True, text=True, timeout=20
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return {}
+        if done.returncode:
+            return {}
+        shown.append(done.stdout.strip())
+    return {"git.commit": shown[0], "git.edited": "yes" if shown[1] else "no"}
+
+
+def put_in_outbox(outbox: Path, records: Iterable[RunRecord]) -> None:
+    """Keep whole copies of the records, in order; one that waits already is not kept twice."""
+    for record in records:
+        waiting = {path.name.partition("-")[2]: path for path in _waiting(outbox)}
+        if record.content in waiting:
+            continue
+        last = max((int(path.name.partition("-")[0]) for path in waiting.values()), default=0)
+        folder = outbox / f"{last + 1:06d}-{record.content}"
+        for name, source in record.artifacts.items():
+            (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / "files" / name)
+        # the record is written last: a folder without it was cut short and is not taken for whole
+        told = asdict(record) | {"artifacts": sorted(record.artifacts)}
+        write_json(folder / "record.json", told)
+
+
+def outbox_records(outbox: Path) -> list[tuple[Path, RunRecord]]:
+    """(folder, record) of everything that waits, oldest first; a torn entry is passed over."""
+    found = []
+    for folder in _waiting(outbox):
+        if (folder / "record.json").is_file():
+            told = read_json(folder / "record.json")
+            files = {name: str(folder / "files" / name) for name in told.pop("artifacts")}
+            points = [(key, step, value) for key, step, value in told.pop("metrics")]
+            found.append((folder, RunRecord(artifacts=files, metrics=points, **told)))
+    return found
+
+
+def _waiting(outbox: Path) -> list[Path]:
+    return sorted(p for p in outbox.glob("*-*") if p.is_dir())

@@ -1,0 +1,32 @@
+"""Radiomics and image features of a batch, untouched (method none) or harmonized."""
+
+from ctharmony.job import start_job
+
+logger = start_job(snakemake)
+
+from pathlib import Path  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from ctharmony.evaluation.feature_row import scan_features  # noqa: E402
+from ctharmony.evaluation.settings import feature_settings  # noqa: E402
+from ctharmony.io.tables import read_table, write_table  # noqa: E402
+from ctharmony.io.volumes import read_volume  # noqa: E402
+
+ingested = Path(snakemake.input.ingested)
+harmonized = [Path(folder) for folder in [snakemake.input.get("harmonized", [])] if folder]
+images = harmonized[0] if harmonized else ingested
+settings = feature_settings(snakemake.params.settings)
+statuses = read_table(images / ("harmonized.tsv" if harmonized else "scans.tsv"))
+usable = statuses.loc[statuses["status"] != "set_aside", "scan"]
+
+rows = []
+for scan in usable:
+    volume = read_volume(images / f"{scan}.nii.gz")
+    labels = np.rint(read_volume(ingested / f"{scan}_mask.nii.gz").hu).astype(np.uint8)
+    rows.append({"scan": scan, **scan_features(volume.hu, labels, volume.spacing, settings)})
+    logger.info("%s: %d features", scan, len(rows[-1]) - 1)
+
+table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=["scan"])
+write_table(Path(snakemake.output[0]) / "features.tsv", table)

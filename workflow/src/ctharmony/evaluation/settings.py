@@ -1,0 +1,83 @@
+"""The `evaluation` block of the configuration as values that measures take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ctharmony.evaluation.feature_row import FeatureSettings
+from ctharmony.evaluation.image_features import ImageFeatureSettings
+from ctharmony.evaluation.paired import PairedSettings
+from ctharmony.evaluation.probes import ProbeSettings
+from ctharmony.evaluation.radiomics import RadiomicsSettings
+from ctharmony.quality.noise import NoiseSettings
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Everything `evaluate` needs to know.
+
+    Attributes:
+        probes, paired, features: settings of those measures.
+        covariates: columns of the manifest that are biology where no truth is known.
+        overlap_minimum: overlap of a covariate below which two sites are not comparable.
+        distance_repeats: resamples of subjects for distances between sites.
+        wiener_slices: slices of each training pair that the paired filter is fitted on.
+        ccc_threshold: concordance from which a feature counts as reproducible.
+        headline_features: radiomic features whose ICC is written to metrics.tsv.
+        strongest_features: features that count in effect_bias.
+        feature_harmonizers: methods run on the untouched features.
+    """
+
+    probes: ProbeSettings
+    paired: PairedSettings
+    features: ImageFeatureSettings
+    covariates: tuple[str, ...]
+    overlap_minimum: float
+    distance_repeats: int
+    wiener_slices: int
+    ccc_threshold: float
+    headline_features: tuple[str, ...]
+    strongest_features: int
+    feature_harmonizers: tuple[str, ...]
+
+
+def evaluation_settings(block: Mapping[str, Any], seed: int) -> EvaluationSettings:
+    """Read the block; it has been checked against its schema before."""
+    noise = noise_settings(block["noise"])
+    paired = dict(block["paired"])
+    tissues = {
+        name: (float(low), float(high)) for name, (low, high) in paired["tissues_hu"].items()
+    }
+    return EvaluationSettings(
+        probes=ProbeSettings(**block["probes"], seed=seed),
+        paired=PairedSettings(**(paired | {"tissues_hu": tissues}), noise=noise),
+        features=ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"])),
+        covariates=tuple(block["covariates"]),
+        overlap_minimum=block["overlap_minimum"],
+        distance_repeats=block["distance_repeats"],
+        wiener_slices=block["wiener_slices"],
+        ccc_threshold=block["ccc_threshold"],
+        headline_features=tuple(block["headline_features"]),
+        strongest_features=block["strongest_features"],
+        feature_harmonizers=tuple(block["feature_harmonizers"]),
+    )
+
+
+def noise_settings(block: Mapping[str, Any]) -> NoiseSettings:
+    """Read a noise block."""
+    return NoiseSettings(**(dict(block) | {"tissue_hu": tuple(block["tissue_hu"])}))
+
+
+def radiomics_settings(block: Mapping[str, Any]) -> RadiomicsSettings:
+    """Read the radiomics part of the `features` block."""
+    return RadiomicsSettings(**(dict(block) | {"ranges_hu": _ranges(block["ranges_hu"])}))
+
+
+def feature_settings(block: Mapping[str, Any]) -> FeatureSettings:
+    """Read the `features` block."""
+    image = ImageFeatureSettings(noise_settings(block["noise"]), tuple(block["band_edges_per_mm"]))
+    return FeatureSettings(radiomics_settings(block["radiomics"]), image)
+
+
+def _ranges(block: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    return {name: (float(low), float(high)) for name, (low, high) in block.items()}

@@ -1,0 +1,205 @@
+"""The whole evaluation of one model: tables and measured scans in, tables out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ctharmony.evaluation.agreement_rows import bland_altman_table, paired_rows, paired_table
+from ctharmony.evaluation.bootstrap import exact
+from ctharmony.evaluation.cases import UNTOUCHED, methods_of
+from ctharmony.evaluation.disentanglement import (
+    dci,
+    mutual_information_gap,
+    separated_predictability,
+)
+from ctharmony.evaluation.distances import SiteDistances
+from ctharmony.evaluation.explanation_rows import band_evidence_table
+from ctharmony.evaluation.feature_harmonizers import harmonizer
+from ctharmony.evaluation.findings import Findings
+from ctharmony.evaluation.learned import final_terms
+from ctharmony.evaluation.metrics import metric_row
+from ctharmony.evaluation.overlap import overlap_table
+from ctharmony.evaluation.questions import (
+    agreement_metrics,
+    ask_biology,
+    ask_effects,
+    ask_scanner,
+    feature_agreement,
+    scanner_labels,
+)
+from ctharmony.evaluation.settings import EvaluationSettings
+from ctharmony.evaluation.streaming import Measured
+from ctharmony.evaluation.tables import FeatureSet, aligned, factor_table, feature_set
+
+OURS = "ctharmony"
+RADIOMICS = ("body_", "lung_")
+LATENT_PARTS = {"biology": "z_b_", "scanner": "z_s_"}
+
+
+@dataclass(frozen=True)
+class StudyInput:
+    """What an evaluation is given besides images.
+
+    Attributes:
+        scans: usable scans: scan, site, subject, and what ingest measured.
+        truth: scan, travelling and true factors; empty where nothing is simulated.
+        before, after: scan and one column per feature, untouched and harmonized by the model.
+        latents: scan, z_s_0.., z_b_0..; may be empty.
+        history: epoch, term, split, value, unit of the training; may be empty.
+        target: site that the scans are harmonized to.
+    """
+
+    scans: pd.DataFrame
+    truth: pd.DataFrame
+    before: pd.DataFrame
+    after: pd.DataFrame
+    latents: pd.DataFrame
+    history: pd.DataFrame
+    target: str
+
+
+def evaluate_study(
+    given: StudyInput, measured: Sequence[Measured], how: EvaluationSettings
+) -> dict[str, pd.DataFrame]:
+    """Every table of the evaluation by name; `metrics` holds the summary."""
+    findings = Findings()
+    factors = factor_table(given.scans, given.truth, how.covariates)
+    tables = _images(given, measured, how, findings)
+    tables |= _features(given, factors, how, findings)
+    _latents(given, factors, how, findings)
+    if len(given.history):
+        findings.metrics += final_terms(given.history, OURS)
+    tables["overlap"] = _overlap(given, factors, how, findings)
+    for one in measured:
+        for fault in one.faults:
+            findings.note("image", "", "image", fault, one.case.site)
+    return tables | {
+        "metrics": findings.metrics_frame(),
+        "probes": findings.probes_frame(),
+        "notes": findings.notes_frame(),
+    }
+
+
+def _images(
+    given: StudyInput, measured: Sequence[Measured], how: EvaluationSettings, findings: Findings
+) -> dict[str, pd.DataFrame]:
+    repeats, seed = how.probes.bootstrap_repeats, how.probes.seed
+    paired = paired_table(measured)
+    findings.metrics += paired_rows(paired, given.target, repeats, seed)
+    methods = methods_of([one.case for one in measured])
+    distances = [SiteDistances(measured, method, how.distance_repeats, seed) for method in methods]
+    for one in distances:
+        findings.metrics += one.rows(given.target)
+    labels = scanner_labels(given.scans)
+    seen = _image_table(measured)
+    sets = []
+    for method in methods:
+        table = seen[seen["method"] == method]
+        sets.append(feature_set(table, given.scans, (method, "image", "image"), "image_"))
+        ask_scanner(findings, sets[-1], labels, how.probes)
+    return {
+        "paired": paired,
+        "bland_altman": bland_altman_table(paired, given.target),
+        "site_divergence": pd.concat([one.table for one in distances], ignore_index=True),
+        "evidence": band_evidence_table(sets, labels["site"], how.probes),
+        "image_features": seen,
+    }
+
+
+def _image_table(measured: Sequence[Measured]) -> pd.DataFrame:
+    rows = [
+        {"scan": one.case.scan, "method": method, **features}
+        for one in measured
+        for method, features in one.features.items()
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["scan", "method"])
+
+
+def _features(
+    given: StudyInput, factors: pd.DataFrame, how: EvaluationSettings, findings: Findings
+) -> dict[str, pd.DataFrame]:
+    labels = scanner_labels(given.scans)
+    stage, part = "features", "radiomics"
+    before = feature_set(given.before, given.scans, (UNTOUCHED, stage, part), RADIOMICS)
+    after = feature_set(given.after, given.scans, (OURS, stage, part), RADIOMICS)
+    harmonized = [
+        feature_set(given.before, given.scans, (name, stage, part), RADIOMICS, harmonizer(name))
+        for name in how.feature_harmonizers
+    ]
+    for features in (before, after, *harmonized):
+        ask_scanner(findings, features, labels, how.probes)
+        ask_biology(findings, features, factors, how.probes)
+    for features in (before, after):
+        ask_effects(findings, before, features, factors, how.strongest_features)
+    pair = [feature_agreement(before, features, given.target) for features in (before, after)]
+    agreement = pd.concat(pair, ignore_index=True)
+    subjects = given.scans.groupby("subject")["site"].nunique()
+    findings.metrics += agreement_metrics(agreement, int((subjects > 1).sum()), how)
+    return {"feature_agreement": agreement}
+
+
+def _latents(
+    given: StudyInput, factors: pd.DataFrame, how: EvaluationSettings, findings: Findings
+) -> None:
+    if given.latents.empty:
+        return
+    labels = scanner_labels(given.scans)
+    for part, prefix in LATENT_PARTS.items():
+        found = feature_set(given.latents, given.scans, (OURS, "latent", part), prefix)
+        found = replace(found, main=part == "biology")
+        ask_scanner(findings, found, labels, how.probes)
+        ask_biology(findings, found, factors, how.probes)
+    both = feature_set(given.latents, given.scans, (OURS, "latent", "all"), ("z_s_", "z_b_"))
+    findings.metrics += _disentanglement(both, factors, how)
+
+
+def _disentanglement(
+    latents: FeatureSet, factors: pd.DataFrame, how: EvaluationSettings
+) -> list[dict[str, object]]:
+    """MIG, SAP and DCI of all latents against the site and the factors that every scan knows."""
+    table = aligned(factors, latents.scans)
+    table = table.loc[:, table.notna().all()]
+    site = pd.factorize(latents.sample.sites, sort=True)[0].astype(float)
+    known = np.column_stack([site, table.to_numpy(dtype=float)])
+    values = latents.sample.features
+    subjects = len(set(latents.sample.subjects))
+    if len(values) < 2 * how.probes.folds or values.shape[1] < 2:
+        return []
+    score = dci(values, known, how.probes.folds, how.probes.seed)
+    found = {
+        "mig": mutual_information_gap(values, known),
+        "sap": separated_predictability(values, known),
+        "dci_disentanglement": score.disentanglement,
+        "dci_completeness": score.completeness,
+        "dci_informativeness": score.informativeness,
+    }
+    return [
+        metric_row(name, latents.method, "latent", exact(value, subjects))
+        for name, value in found.items()
+    ]
+
+
+def _overlap(
+    given: StudyInput, factors: pd.DataFrame, how: EvaluationSettings, findings: Findings
+) -> pd.DataFrame:
+    scans = given.scans
+    known = aligned(factors, scans["scan"].tolist())
+    table = overlap_table(
+        {name: known[name].tolist() for name in known},
+        scans["site"].tolist(),
+        scans["subject"].tolist(),
+        how.overlap_minimum,
+    )
+    for row in table[~table["answerable"].astype(bool)].itertuples():
+        findings.note(
+            f"biology_{row.factor}",
+            "",
+            "features",
+            f"cannot be answered between {row.first_site} and {row.second_site}: their patients "
+            f"overlap by {row.overlap:.2f} in {row.factor} (n = {row.n_first}, {row.n_second}), "
+            "so scanner and patient cannot be told apart",
+            row.first_site,
+        )
+    return table

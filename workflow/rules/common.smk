@@ -37,6 +37,11 @@ def load_scanners():
     named = {site.scanner for site in COHORT.sites.values() if site.scanner}
     if not named:
         return {}
+    if "simulation" not in config:
+        raise WorkflowError(
+            f"{config['sites']} names virtual scanners, but the configuration has no block "
+            "simulation; copy it from config/config.yaml"
+        )
     sheet = config["simulation"]["scanners"]
     scanners = yaml.safe_load(Path(sheet).read_text())["scanners"]
     strange = sorted(named - set(scanners))
@@ -55,7 +60,7 @@ MODELS = expand_models(config)
 
 wildcard_constraints:
     site="[A-Za-z0-9_-]+",
-    batch=r"b\d{4,}",
+    batch=r"b\d+",
     model="|".join(MODELS),
     method="|".join(["none", *MODELS]),
 

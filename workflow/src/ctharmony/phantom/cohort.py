@@ -1,0 +1,148 @@
+"""Patients and scans of a virtual study, as the simulate rule and the sheets need them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from ctharmony.phantom.anatomy import make_anatomy
+from ctharmony.phantom.dicom import Series, series_datasets
+from ctharmony.phantom.population import (
+    Factors,
+    draw_factors,
+    is_travelling,
+    site_population,
+)
+from ctharmony.phantom.scanner import Sampling, Scanner, parse_sampling, parse_scanner
+from ctharmony.phantom.tissues import LABELS
+from ctharmony.phantom.visit import PosedPatient, Visit, draw_pose, grid_affine, show
+
+
+@dataclass(frozen=True)
+class SimulatedScan:
+    """One scan with its truth.
+
+    Attributes:
+        scan: id.
+        datasets: the DICOM series.
+        truth: row of the truth table.
+        target, clean: (slices, rows, columns) float32 HU on the scan's own RAS grid, the same
+            pose on the target scanner with independent noise and without noise; None for
+            patients who do not travel.
+        affine: (4, 4) of that grid.
+    """
+
+    scan: str
+    datasets: list[Dataset]
+    truth: dict[str, Any]
+    target: np.ndarray | None
+    clean: np.ndarray | None
+    affine: np.ndarray
+
+
+def patient_factors(row: dict[str, Any], site: str, population: dict[str, Any]) -> Factors:
+    """The patient of a manifest row.
+
+    Args:
+        row: needs `subject`; `age` and `sex`, where given, must be the patient's.
+        site: the site.
+        population: block `population` of the simulation settings.
+
+    Raises:
+        ValueError: the manifest's age or sex are not the patient's.
+    """
+    chosen = site_population(population, site, is_travelling(row))
+    factors = draw_factors(chosen, population["seed"], str(row["subject"]))
+    known = {"age": str(factors.age), "sex": factors.sex}
+    for name, value in known.items():
+        if row.get(name) is not None and str(row[name]).removesuffix(".0") != value:
+            raise ValueError(
+                f"site {site}: the manifest gives subject {row['subject']} the {name} "
+                f"{row[name]}, but the virtual patient's is {value}; write the sheet anew with "
+                "python -m ctharmony.phantom.sheets"
+            )
+    return factors
+
+
+class Study:
+    """One site's scanner and the study's target, ready to scan patients."""
+
+    def __init__(
+        self,
+        site: dict[str, Any],
+        scanner: dict[str, Any],
+        target_scanner: dict[str, Any],
+        settings: dict[str, Any],
+        seed: int,
+    ):
+        """Check all settings.
+
+        Args:
+            site: `site` and `scanner` (name) of the site.
+            scanner, target_scanner: blocks of scanners.yaml.
+            settings: the simulation block of the configuration.
+            seed: the study's seed.
+
+        Raises:
+            ValueError: settings that are missing, unknown or out of range.
+        """
+        self.site = str(site["site"])
+        self.scanner: Scanner = parse_scanner(str(site["scanner"]), scanner)
+        self.target: Scanner = parse_scanner("of the target site", target_scanner)
+        self.sampling: Sampling = parse_sampling(settings)
+        self.settings = settings
+        self.seed = int(seed)
+
+    def scans(self, rows: list[dict[str, Any]]) -> Iterator[SimulatedScan]:
+        """Scan the patients of manifest rows, one after the other."""
+        for row in rows:
+            yield self.scan(row)
+
+    def scan(self, row: dict[str, Any]) -> SimulatedScan:
+        """Scan one patient; depends on seed, row and settings only."""
+        population = self.settings["population"]
+        factors = patient_factors(row, self.site, population)
+        visit = Visit(self.seed, str(row["subject"]), self.site, str(row["scan"]))
+        contrast = self.settings["contrast_mg_ml"]
+        anatomy = make_anatomy(factors, population["seed"], visit.subject, contrast)
+        pose = draw_pose(visit, self.scanner)
+        reach = max(self.scanner.slice_thickness_mm, self.target.slice_thickness_mm)
+        patient = PosedPatient(anatomy, pose, self.sampling, reach)
+        paths = patient.paths(self.scanner.slice_thickness_mm)
+        volume = show(paths, self.scanner, self.sampling, visit, "scan")
+        target, clean = self._truth(row, patient, paths, visit)
+        series = Series(visit, factors, self.scanner, self.sampling)
+        return SimulatedScan(
+            visit.scan,
+            series_datasets(volume, series),
+            self._truth_row(row, factors, patient),
+            target,
+            clean,
+            grid_affine(self.sampling),
+        )
+
+    def _truth(
+        self, row: dict[str, Any], patient: PosedPatient, paths: np.ndarray, visit: Visit
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        if not is_travelling(row):
+            return None, None
+        if self.target.slice_thickness_mm != self.scanner.slice_thickness_mm:
+            paths = patient.paths(self.target.slice_thickness_mm)
+        target = show(paths, self.target, self.sampling, visit, "target")
+        return target, show(paths, self.target, self.sampling, None, "clean")
+
+    def _truth_row(
+        self, row: dict[str, Any], factors: Factors, patient: PosedPatient
+    ) -> dict[str, Any]:
+        holes = int((patient.labels == LABELS["hole"]).sum())
+        lung = holes + int((patient.labels == LABELS["lung"]).sum())
+        return {
+            "scan": row["scan"],
+            "site": self.site,
+            "subject": row["subject"],
+            "travelling": int(is_travelling(row)),
+            **factors.as_row(),
+            "true_laa950_percent": 100.0 * holes / max(lung, 1),
+        }

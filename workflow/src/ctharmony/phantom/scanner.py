@@ -1,0 +1,129 @@
+"""What describes a virtual CT scanner and the way a study samples its patients."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """One site's scanner and protocol, as in `scanners.yaml`.
+
+    Attributes:
+        manufacturer, model_name, kernel_label: what the DICOM headers say.
+        kernel: reconstruction kernel, one of `kernels.KERNELS`.
+        kvp: tube voltage, kV.
+        mas: tube charge per rotation for a patient of reference size, mAs.
+        filters_mm: metal filters, material -> mm.
+        slice_thickness_mm: full width of the slice profile.
+        focal_blur_mm: full width at half maximum of focal spot and crosstalk at the isocentre.
+        electronic_noise: standard deviation in photons per mm2 of detector at the isocentre.
+        bowtie: 0 (none) to 1 (levels out a water cylinder of `bowtie_radius_mm`).
+        bowtie_radius_mm: see bowtie.
+        scatter: scatter at the detector as a share of the mean of primary times log attenuation.
+        scatter_correction, bone_correction: completeness of the corrections, 0 to 1.
+        current_modulation: exponent of tube current with attenuation; 0 is a fixed current.
+        hu_offset: calibration error, HU.
+        hu_drift: standard deviation of its change from scan to scan, HU.
+        ctdi_per_mas: CTDIvol in mGy per mAs, for the headers.
+        shift_mm, rotation_degrees: standard deviations of how patients lie.
+    """
+
+    manufacturer: str
+    model_name: str
+    kernel_label: str
+    kernel: str
+    kvp: int
+    mas: float
+    filters_mm: dict[str, float]
+    slice_thickness_mm: float
+    focal_blur_mm: float
+    electronic_noise: float
+    bowtie: float
+    bowtie_radius_mm: float
+    scatter: float
+    scatter_correction: float
+    bone_correction: float
+    current_modulation: float
+    hu_offset: float
+    hu_drift: float
+    ctdi_per_mas: float
+    shift_mm: float
+    rotation_degrees: float
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Grids of a study: the image, the detector and the patient's maps.
+
+    Attributes:
+        matrix: rows and columns of the images.
+        field_of_view_mm: their side.
+        slices: slices of a scan.
+        slab_mm: their spacing times their number.
+        views: parallel views over half a turn.
+        detector_pitch_mm: spacing of rays.
+        object_pixel_mm, object_slice_mm: voxel of the patient's maps in and across slices.
+    """
+
+    matrix: int
+    field_of_view_mm: float
+    slices: int
+    slab_mm: float
+    views: int
+    detector_pitch_mm: float
+    object_pixel_mm: float
+    object_slice_mm: float
+
+    @property
+    def pixel_mm(self) -> float:
+        """Side of an image pixel."""
+        return self.field_of_view_mm / self.matrix
+
+    @property
+    def spacing_mm(self) -> float:
+        """Distance of slice centres."""
+        return self.slab_mm / self.slices
+
+    @property
+    def bins(self) -> int:
+        """Detector elements: the field of view's side and a margin, odd so that one is central."""
+        return 2 * int(0.51 * self.field_of_view_mm / self.detector_pitch_mm) + 1
+
+    @property
+    def object_size(self) -> int:
+        """Rows and columns of the patient's maps."""
+        return 2 * int(0.5 * self.field_of_view_mm / self.object_pixel_mm)
+
+    @property
+    def slice_positions_mm(self) -> list[float]:
+        """Centres of the slices, superior positive, 0 in the middle of the slab."""
+        return [(k - (self.slices - 1) / 2) * self.spacing_mm for k in range(self.slices)]
+
+
+def parse_scanner(name: str, settings: dict[str, Any]) -> Scanner:
+    """Make a Scanner of a block of `scanners.yaml`.
+
+    Raises:
+        ValueError: a key is missing or unknown; the message names scanner and key.
+    """
+    return Scanner(**_checked(Scanner, settings, f"scanner {name!r}"))
+
+
+def parse_sampling(settings: dict[str, Any]) -> Sampling:
+    """Take the grids from the `simulation` block, whose other keys are left alone.
+
+    Raises:
+        ValueError: a key is missing; the message names it.
+    """
+    known = {field.name for field in fields(Sampling)}
+    chosen = {key: value for key, value in settings.items() if key in known}
+    return Sampling(**_checked(Sampling, chosen, "the simulation settings"))
+
+
+def _checked(kind: type, settings: dict[str, Any], where: str) -> dict[str, Any]:
+    expected = {field.name for field in fields(kind)}
+    if missing := sorted(expected - settings.keys()):
+        raise ValueError(f"{where} lacks {', '.join(missing)}; add it to scanners.yaml")
+    if unknown := sorted(settings.keys() - expected):
+        raise ValueError(f"{where} has unknown keys {', '.join(unknown)}; remove or respell them")
+    return settings

@@ -1,8 +1,9 @@
 """Signal and noise of a slice, told apart in a few bands of spatial frequency.
 
 In each band the local power E of the slice is compared with the power N that the scanner's noise
-alone would have there; max(0, 1 - N / E) of it is signal: the empirical Wiener filter, local in
-space and in frequency. The signal part then takes the signal's gain, the rest the noise's.
+alone would have there; max(0, 1 - (m N / E)^2) of it is signal, with a margin m: an empirical
+Wiener filter, local in space and in frequency, that is deaf to chance fluctuations of the power.
+The signal part then takes the signal's gain, the rest the noise's.
 """
 
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def make_plan(
         padded[0] * spacing[0] * padded[1] * spacing[1]
     )
     bands = []
-    edges = _edges_within(settings.edges_per_mm, 0.5 / max(spacing))
+    edges = edges_within(settings.edges_per_mm, 0.5 / max(spacing))
     for window, centre in zip(partition(radius, edges), edges[1:], strict=True):
         bands.append(
             Band(
@@ -153,7 +154,7 @@ def _signal_share(
 ) -> np.ndarray:
     power = ndimage.uniform_filter(np.square(band_slice), band.side, mode="nearest")
     noise = margin * band.noise_power * level
-    return np.clip(1.0 - noise / np.maximum(power, POWER_FLOOR), 0.0, 1.0)
+    return np.clip(1.0 - (noise / np.maximum(power, POWER_FLOOR)) ** 2, 0.0, 1.0)
 
 
 def _noise_level(highest: np.ndarray, band: Band) -> np.ndarray:
@@ -191,7 +192,8 @@ def _passage(radius: np.ndarray, low: float, high: float) -> np.ndarray:
     return 0.5 - 0.5 * np.cos(np.pi * along)
 
 
-def _edges_within(edges: tuple[float, ...], nyquist: float) -> tuple[float, ...]:
+def edges_within(edges: tuple[float, ...], nyquist: float) -> tuple[float, ...]:
+    """The passages that a scan with this Nyquist frequency has; the first two always."""
     return tuple(edge for place, edge in enumerate(edges) if place < 2 or edge < nyquist)
 
 

@@ -32,7 +32,8 @@ def stacked(
     for name in names:
         part = chosen[chosen["curve"] == name]
         table = part.assign(x=part["x"].astype(float).round(6), scan=part["scan"].astype(str))
-        wide = table.pivot(index="scan", columns="x", values="y")
+        # the mean joins scans of one name from several sites
+        wide = table.pivot_table(index="scan", columns="x", values="y", aggfunc="mean")
         stacks[name] = wide.reindex(index=scans, columns=frequencies).to_numpy(dtype=float)
     if not np.isfinite(stacks[names[0]]).any():
         raise ValueError(

@@ -8,13 +8,17 @@ means are 0 and what is left is physics alone. Everything happens on the scan's 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from ctharmony.harmonization import bands
 from ctharmony.harmonization.calibration import HIGHEST_HU, LOWEST_HU, HuCurve, hu_curve
 from ctharmony.harmonization.gains import Gains, fused_gains
+from ctharmony.harmonization.noise_check import corrected_noise
 from ctharmony.harmonization.operators import ScannerOperator
 from ctharmony.harmonization.settings import TransportSettings
 from ctharmony.harmonization.through_plane import blend_slices, neighbour_share, noise_factor
+
+PADDING_SIDE = 5  # voxels
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def plan_route(
     if settings.look == "clean":
         gains = Gains(**{**vars(gains), "noise": np.full_like(gains.noise, settings.clean_noise)})
     nps = noise_floor(blended, settings.gains.anatomy_per_mm)
+    gains = corrected_noise(gains, spacing[1:], nps, settings.bands)
     plan = bands.make_plan(shape[1:], spacing[1:], gains, nps, settings.bands)
     curve = hu_curve(source, target, settings.anchor_sd, settings.calibration_sd)
     return Route(curve, share, gains, plan)
@@ -149,9 +154,17 @@ def _plane_means(
     return source, target, trust * decoded.sd[index]
 
 
+def padding(hu: np.ndarray) -> np.ndarray:
+    """Voxels of padding: they and all their in-plane neighbours lie at the floor of the scale.
+
+    A single voxel at the floor is clipped air noise and is treated like any other.
+    """
+    reach = (1, PADDING_SIDE, PADDING_SIDE)
+    return ndimage.maximum_filter(hu, reach, mode="nearest") <= LOWEST_HU
+
+
 def _bounded(hu: np.ndarray, result: np.ndarray, spread: np.ndarray, bound: float) -> Harmonized:
     change = np.clip(result - hu, -bound, bound)
-    # what was at the floor of the scale is padding, not tissue
-    change[hu <= LOWEST_HU] = 0.0
+    change[padding(hu)] = 0.0
     harmonized = np.clip(hu + change, np.minimum(hu, LOWEST_HU), HIGHEST_HU)
     return Harmonized(harmonized, harmonized - hu, spread)

@@ -93,9 +93,9 @@ def mtf(distances: np.ndarray, response: np.ndarray) -> np.ndarray:
     middle = (distances[1:] + distances[:-1]) / 2
     centre = _centre(middle, spread)
     half = min(centre - middle[0], middle[-1] - centre)
-    window = np.where(
-        np.abs(middle - centre) < half, np.cos(np.pi * (middle - centre) / (2 * half)) ** 2, 0
-    )
+    # flat in the middle: a window that bends there would narrow the spread it lets through
+    fall = np.clip(2 * np.abs(middle - centre) / half - 1, 0, 1)
+    window = np.cos(0.5 * np.pi * fall) ** 2
     phase = np.exp(-2j * np.pi * np.outer(np.append(0, FREQUENCIES), middle - centre))
     transfer = np.abs(phase @ (spread * window))
     # binning and differencing each average over one bin

@@ -97,26 +97,30 @@ def _per_block(array: np.ndarray, factor: tuple[int, int], reduceat: Callable) -
 
 def body_mask(hu: np.ndarray, spacing: tuple[float, float, float], how: MaskSettings) -> np.ndarray:
     """The patient without table and clothes, holes filled; bool, on the grid of `hu`."""
+    padding = (hu == hu.min()).all(axis=0)
+    light = (hu <= how.body_above_hu) & ~padding
     # lungs first, so that a thin chest wall is not opened away like a table
-    solid = (hu > how.body_above_hu) | _lung_like(hu, hu <= how.body_above_hu, how)
+    solid = (hu > how.body_above_hu) | _lung_like(hu, light, padding, how)
     sizes = [max(1, round(how.table_thickness_mm / mm)) for mm in spacing[1:]]
     opened = _square(_square(solid, sizes, ndimage.minimum_filter1d), sizes, _maximum_mirrored)
     body = _largest(opened)
     around, count = ndimage.label(~body, structure=IN_PLANE)
     outside = np.zeros(count + 1, dtype=bool)
-    outside[_labels_at_border(around)] = True
+    outside[_labels_at_border(around, padding)] = True
     outside[0] = False
     return ~outside[around] if body.any() else body
 
 
-def _lung_like(hu: np.ndarray, light: np.ndarray, how: MaskSettings) -> np.ndarray:
+def _lung_like(
+    hu: np.ndarray, light: np.ndarray, padding: np.ndarray, how: MaskSettings
+) -> np.ndarray:
     """Regions of a slice that are light but mostly not free air; bool like `light`."""
     regions, count = ndimage.label(light, structure=IN_PLANE)
-    free = np.bincount(regions[hu < how.outside_below_hu], minlength=count + 1)
+    free = np.bincount(regions[light & (hu < how.outside_below_hu)], minlength=count + 1)
     share = free / np.maximum(np.bincount(regions.ravel(), minlength=count + 1), 1)
     lung = share < 0.5
     # what reaches the border is air around a table, unless a crop runs through the lung
-    border = _labels_at_border(regions)
+    border = _labels_at_border(regions, padding)
     lung[border] = share[border] < how.border_air_share
     lung[0] = False
     return lung[regions]
@@ -173,9 +177,12 @@ def _largest(mask: np.ndarray) -> np.ndarray:
     return labels == sizes.argmax()
 
 
-def _labels_at_border(labels: np.ndarray) -> np.ndarray:
-    edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
-    return np.unique(np.concatenate([edge.ravel() for edge in edges]))
+def _labels_at_border(labels: np.ndarray, padding: np.ndarray) -> np.ndarray:
+    """Labels that touch a side of the image or the padding around a round field of view."""
+    edge = np.zeros(labels.shape[1:], dtype=bool)
+    edge[[0, -1]] = edge[:, [0, -1]] = True
+    edge |= ndimage.binary_dilation(padding)
+    return np.unique(labels[:, edge])
 
 
 def _refined(coarse: np.ndarray, candidate: np.ndarray, factor: tuple[int, int]) -> np.ndarray:

@@ -95,7 +95,7 @@ def detrended(patches: np.ndarray) -> np.ndarray:
     y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
     basis = np.linalg.qr(terms)[0].astype(np.float32)
-    flat = patches.reshape(len(patches), -1)
+    flat = patches.reshape(len(patches), rows * columns)
     return (flat - (flat @ basis) @ basis.T).reshape(patches.shape)
 
 

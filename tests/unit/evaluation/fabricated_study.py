@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
+
 from ctharmony.evaluation import figures
 from ctharmony.io.files import write_json
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
 
-ROOT = Path(__file__).resolve().parents[3]
 SITES = (
     {"site": "alpine", "role": "reference", "scanner": "a"},
     {"site": "harbour", "role": "reference", "scanner": "b"},
@@ -90,7 +89,7 @@ def _site(results: Path, site: str, number: int, scans: int, models: tuple[str, 
         "scan": names, "status": "ok", "reason": None, "mi_before_nats": 0.4,
         "mi_after_nats": 0.9 + 0.01 * np.arange(scans), "coverage": 0.95}))  # fmt: skip
     write_table(baselines / "baselines.tsv", pd.DataFrame({
-        "scan": names, "method": "histogram_matching", "status": "ok", "reason": None}))  # fmt: skip
+        "scan": names, "method": "band_energy", "status": "ok", "reason": None}))  # fmt: skip
     for model in models:
         _harmonized(results / "harmonized" / model / site / "b0000", names, number)
 
@@ -140,7 +139,8 @@ def _model(results: Path, name: str, number: int) -> None:
     folder = results / "models" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "weights.safetensors").write_bytes(bytes(64))
-    write_json(folder / "model_card.json", {"name": name, "beta": 1.0 + number, "sites": ["alpine"]})
+    card = {"name": name, "beta": 1.0 + number, "sites": ["alpine"]}
+    write_json(folder / "model_card.json", card)
     write_json(folder / "sites" / "alpine.json", {"prior": {"mean": [0.1, 0.2], "sd": [1.0, 1.1]}})
     rows = [
         {"epoch": epoch, "term": term, "split": split, "value": start / (1 + epoch), "unit": "nats"}
@@ -179,8 +179,3 @@ def metrics(number: int = 0) -> pd.DataFrame:
         add(metric, "ctharmony", "latent", value, "nats", 0.5)
     add("active_units", "ctharmony", "latent", 6.0, "1", 0.0)
     return pd.DataFrame(rows)
-
-
-def settings_of(section: str) -> dict:
-    """The block `section` of the shipped configuration."""
-    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())[section]

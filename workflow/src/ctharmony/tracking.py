@@ -80,7 +80,9 @@ def track(
     except _failures() as error:
         if settings.uri is None:
             raise
-        reason = f"the server does not answer ({type(error).__name__}); records wait in the outbox"
+        reason = (
+            f"the server did not take the records ({type(error).__name__}); they wait in the outbox"
+        )
         LOGGER.warning("%s: %s", _address(settings.uri), reason)
         return _outcome(study, settings, records, runs, reason)
     return _outcome(study, settings, records, runs, "")
@@ -102,12 +104,14 @@ def open_store(study: str, folder: Path, settings: TrackingSettings) -> Store:
         # served by the UI from the folder that it is told of, so the store can be moved
         artifacts, location = folder / "artifacts", f"mlflow-artifacts:/{study}"
     found = client.get_experiment_by_name(study)
-    experiment = found.experiment_id if found else client.create_experiment(study, location)
+    # the kind makes the UI open on runs and curves
+    kind = {"mlflow.experimentKind": "custom_model_development"}
+    experiment = found.experiment_id if found else client.create_experiment(study, location, kind)
     return Store(client, experiment, artifacts)
 
 
 def _embedded(folder: Path) -> str:
-    """Address of the embedded store, which is made beside its place and renamed: whole or absent."""
+    """Address of the embedded store; made beside its place and renamed: whole or absent."""
     database = folder.resolve() / "mlflow.db"
     if not database.is_file():
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -116,7 +120,9 @@ def _embedded(folder: Path) -> str:
         fresh = database.with_name(".mlflow.db~")
         fresh.unlink(missing_ok=True)
         # MLflow's own default experiment would otherwise bear the working directory's path
-        SqlAlchemyStore(f"sqlite:///{fresh}", "mlflow-artifacts:/").engine.dispose()
+        store = SqlAlchemyStore(f"sqlite:///{fresh}", "mlflow-artifacts:/")
+        store.delete_experiment("0")
+        store.engine.dispose()
         os.replace(fresh, database)
     return f"sqlite:///{database}"
 
@@ -132,10 +138,9 @@ def deliver(store: Store, record: RunRecord, runs: dict[str, str]) -> str:
     client = store.client
     run = _only_run(store, record)
     tags = {"mlflow.source.name": "ctharmony", CONTENT: record.content, **record.tags}
-    if record.parent:
-        tags["mlflow.parentRunId"] = (
-            runs.get(record.parent) or _find(store, record.parent)[0].info.run_id
-        )
+    parent = _parent(store, record, runs)
+    if parent:
+        tags["mlflow.parentRunId"] = parent
     if run is None:
         run = client.create_run(store.experiment, tags=tags, run_name=record.name)
     identity = run.info.run_id
@@ -145,6 +150,14 @@ def deliver(store: Store, record: RunRecord, runs: dict[str, str]) -> str:
     client.set_terminated(identity, "FINISHED", run.info.end_time)
     _retire(store, record, identity)
     return identity
+
+
+def _parent(store: Store, record: RunRecord, runs: dict[str, str]) -> str | None:
+    """Run id of the parent; None for a parent, and where somebody removed it from the store."""
+    if record.parent is None or record.parent in runs:
+        return runs.get(record.parent or "")
+    found = _find(store, record.parent)
+    return found[0].info.run_id if found else None
 
 
 def _fill(store: Store, record: RunRecord, run: Any) -> None:

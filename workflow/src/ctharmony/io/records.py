@@ -177,10 +177,10 @@ def git_tags(folder: str | Path) -> dict[str, str]:
 def put_in_outbox(outbox: Path, records: Iterable[RunRecord]) -> None:
     """Keep whole copies of the records, in order; one that waits already is not kept twice."""
     for record in records:
-        waiting = {path.name.partition("-")[2]: path for path in _waiting(outbox)}
-        if record.content in waiting:
+        waiting = [path.name.split("-") for path in _waiting(outbox)]
+        if record.content in [content for _, content in waiting]:
             continue
-        last = max((int(path.name.partition("-")[0]) for path in waiting.values()), default=0)
+        last = max((int(number) for number, _ in waiting), default=0)
         folder = outbox / f"{last + 1:06d}-{record.content}"
         for name, source in record.artifacts.items():
             (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -191,16 +191,16 @@ def put_in_outbox(outbox: Path, records: Iterable[RunRecord]) -> None:
 
 
 def outbox_records(outbox: Path) -> list[tuple[Path, RunRecord]]:
-    """(folder, record) of everything that waits, oldest first; a torn entry is passed over."""
+    """(folder, record) of everything that waits, oldest first."""
     found = []
     for folder in _waiting(outbox):
-        if (folder / "record.json").is_file():
-            told = read_json(folder / "record.json")
-            files = {name: str(folder / "files" / name) for name in told.pop("artifacts")}
-            points = [(key, step, value) for key, step, value in told.pop("metrics")]
-            found.append((folder, RunRecord(artifacts=files, metrics=points, **told)))
+        told = read_json(folder / "record.json")
+        files = {name: str(folder / "files" / name) for name in told.pop("artifacts")}
+        points = [(key, step, value) for key, step, value in told.pop("metrics")]
+        found.append((folder, RunRecord(artifacts=files, metrics=points, **told)))
     return found
 
 
 def _waiting(outbox: Path) -> list[Path]:
-    return sorted(p for p in outbox.glob("*-*") if p.is_dir())
+    """Whole entries; one without its record was cut short and counts for nothing."""
+    return sorted(path.parent for path in outbox.glob("*-*/record.json"))

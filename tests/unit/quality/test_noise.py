@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def above_trend(how):
 @pytest.mark.parametrize("sd", [5.0, 25.0, 80.0])
 def test_white_noise_has_its_sd_and_a_flat_spectrum(how, sd):
     volume = 50 + np.random.default_rng(1).normal(scale=sd, size=SHAPE)
-    _, _, spectrum = measured(volume, how.noise)
+    _, _, spectrum = measured(volume, dataclasses.replace(how.noise, max_patches=4000))
     assert noise.noise_sd(volume, BODY, SPACING, how.noise) == pytest.approx(sd, rel=0.05)
     known = above_trend(how.noise)
     assert spectrum[known].mean() == pytest.approx(sd**2 * PIXEL**2, rel=0.02)
@@ -110,15 +112,3 @@ def test_nothing_to_measure_gives_nan(how):
     assert np.isnan(noise.noise_sd(air, BODY, SPACING, how.noise))
     assert np.isnan(noise.peak_and_mean_frequency(spectrum)).all()
     assert np.isnan(noise.slice_correlation(air, corners, patches))
-
-
-def test_detrending_removes_any_second_order_surface():
-    y, x = np.mgrid[:20, :30]
-    surface = 3 + 2 * x - y + 0.1 * x * y + 0.05 * x**2 - 0.2 * y**2
-    left = noise.detrended(surface[None].astype(np.float32))
-    assert np.abs(left).max() < 1e-3 * np.abs(surface).max()
-
-
-def test_thinning_keeps_order_and_ends():
-    assert noise.thinned(np.arange(5), 9).tolist() == [0, 1, 2, 3, 4]
-    assert noise.thinned(np.arange(100), 3).tolist() == [0, 50, 99]

@@ -11,6 +11,14 @@ import scipy.fft
 from scipy import ndimage
 
 from ctharmony.quality.histogram import mode, parabola_offset
+from ctharmony.quality.patches import (
+    corners_inside,
+    cut,
+    detrended,
+    sides_px,
+    thinned,
+    tiles,
+)
 
 FREQUENCY_STEP = 0.025
 FREQUENCIES = 0.0125 + FREQUENCY_STEP * np.arange(40)
@@ -55,9 +63,9 @@ def noise_sd(
     Returns:
         SD in HU after removal of each block's mean; NaN without enough blocks.
     """
-    sides = _sides(how.block_mm, spacing)
-    values = _tiles(hu, sides).astype(np.float32)
-    whole = _tiles(body, sides).all(axis=1)
+    sides = sides_px(how.block_mm, spacing)
+    values = tiles(hu, sides).astype(np.float32)
+    whole = tiles(body, sides).all(axis=1)
     values = values[whole]
     means = values.mean(axis=1)
     soft = (means > how.tissue_hu[0]) & (means < how.tissue_hu[1])
@@ -77,26 +85,20 @@ def homogeneous_patches(
         (n, 3) first slice, row, column of each patch; (n, rows, columns) float32 HU, detrended by
         a second-order surface.
     """
-    sides = _sides(how.patch_mm, spacing)
-    corners = _corners(body, sides, 1.0)
-    patches = _cut(hu, corners, sides)
+    sides = sides_px(how.patch_mm, spacing)
+    corners = corners_inside(body, sides, 1.0)
+    patches = cut(hu, corners, sides)
     means = patches.mean(axis=(1, 2))
     soft = (means > how.tissue_hu[0]) & (means < how.tissue_hu[1])
     corners, patches = corners[soft], detrended(patches[soft])
-    limit = how.sd_ratio * noise_sd(hu, body, spacing, how)
-    kept = np.flatnonzero(patches.std(axis=(1, 2)) < limit) if len(patches) else np.arange(0)
-    kept = thinned(kept, how.max_patches)
+    if len(patches) == 0:
+        return corners, patches
+    plain = patches.std(axis=(1, 2)) < how.sd_ratio * noise_sd(hu, body, spacing, how)
+    # anatomy hides under strong noise, but not once the noise is averaged out
+    coarse = _structure(patches, sides_px(how.block_mm / 2, spacing, 2))
+    plain &= coarse < how.sd_ratio * _usual(coarse)
+    kept = thinned(np.flatnonzero(plain), how.max_patches)
     return corners[kept], patches[kept]
-
-
-def detrended(patches: np.ndarray) -> np.ndarray:
-    """Patches (n, rows, columns) less their least-squares second-order surface, float32."""
-    rows, columns = patches.shape[1:]
-    y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
-    basis = np.linalg.qr(terms)[0].astype(np.float32)
-    flat = patches.reshape(len(patches), rows * columns)
-    return (flat - (flat @ basis) @ basis.T).reshape(patches.shape)
 
 
 def power_spectrum(patches: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -128,10 +130,10 @@ def spectrum_of_body(
     hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
 ) -> np.ndarray:
     """Radial power spectrum of the body with its edges, HU^2 mm^2, on FREQUENCIES."""
-    sides = _sides(how.spectrum_patch_mm, spacing)
-    corners = _corners(body, sides, how.min_body_fraction)
+    sides = sides_px(how.spectrum_patch_mm, spacing)
+    corners = corners_inside(body, sides, how.min_body_fraction)
     corners = corners[thinned(np.arange(len(corners)), how.max_patches)]
-    patches = _cut(hu, corners, sides)
+    patches = cut(hu, corners, sides)
     return power_spectrum(patches - patches.mean(axis=(1, 2), keepdims=True), spacing)
 
 
@@ -166,7 +168,7 @@ def slice_correlation(hu: np.ndarray, corners: np.ndarray, patches: np.ndarray) 
     if not has_next.any():
         return float("nan")
     here = patches[has_next]
-    after = detrended(_cut(hu, corners[has_next] + np.array([1, 0, 0]), patches.shape[1:]))
+    after = detrended(cut(hu, corners[has_next] + np.array([1, 0, 0]), patches.shape[1:]))
     alike = after.std(axis=(1, 2)) < 1.5 * here.std(axis=(1, 2))
     if not alike.any():
         return float("nan")
@@ -174,43 +176,19 @@ def slice_correlation(hu: np.ndarray, corners: np.ndarray, patches: np.ndarray) 
     return float((here * after).sum() / np.sqrt((here**2).sum() * (after**2).sum()))
 
 
-def thinned(indices: np.ndarray, limit: int) -> np.ndarray:
-    """At most `limit` of the indices, evenly spread, the order kept."""
-    if len(indices) <= limit:
-        return indices
-    return indices[np.linspace(0, len(indices) - 1, limit).round().astype(int)]
+def _structure(patches: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    """(n,) SD of the block means of each patch."""
+    means = tiles(patches, sides).mean(axis=1)
+    return means.reshape(len(patches), -1).std(axis=1)
 
 
-def _sides(target_mm: float, spacing: tuple[float, float, float]) -> tuple[int, int]:
-    return max(4, round(target_mm / spacing[1])), max(4, round(target_mm / spacing[2]))
-
-
-def _tiles(array: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
-    slices, rows, columns = (array.shape[0], array.shape[1] // sides[0], array.shape[2] // sides[1])
-    whole = array[:, : rows * sides[0], : columns * sides[1]]
-    tiles = whole.reshape(slices, rows, sides[0], columns, sides[1]).swapaxes(2, 3)
-    return tiles.reshape(-1, sides[0] * sides[1])
-
-
-def _corners(body: np.ndarray, sides: tuple[int, int], share: float) -> np.ndarray:
-    """Corners (slice, row, column) of half-overlapping patches that hold enough body."""
-    if body.shape[1] < sides[0] or body.shape[2] < sides[1]:
-        return np.zeros((0, 3), dtype=int)
-    sums = np.zeros((body.shape[0], body.shape[1] + 1, body.shape[2] + 1), dtype=np.int32)
-    np.cumsum(np.cumsum(body, axis=1, dtype=np.int32), axis=2, out=sums[:, 1:, 1:])
-    y = np.arange(0, body.shape[1] - sides[0] + 1, max(1, sides[0] // 2))
-    x = np.arange(0, body.shape[2] - sides[1] + 1, max(1, sides[1] // 2))
-    low, high = sums[:, y], sums[:, y + sides[0]]
-    inside = high[:, :, x + sides[1]] - high[:, :, x] - low[:, :, x + sides[1]] + low[:, :, x]
-    found = np.argwhere(inside >= share * sides[0] * sides[1])
-    return np.stack([found[:, 0], y[found[:, 1]], x[found[:, 2]]], axis=1)
-
-
-def _cut(hu: np.ndarray, corners: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:
-    patches = np.empty((len(corners), *sides), dtype=np.float32)
-    for index, (z, y, x) in enumerate(corners):
-        patches[index] = hu[z, y : y + sides[0], x : x + sides[1]]
-    return patches
+def _usual(spread: np.ndarray) -> float:
+    """Most frequent of positive values; where most are large, not far above the least."""
+    least = float(np.percentile(spread, 5))
+    if least <= 0:
+        return least
+    frequent = mode(spread, (0.2 * least, 6 * least), 0.1 * least)
+    return min(frequent, 1.3 * least) if np.isfinite(frequent) else 1.3 * least
 
 
 def _hann(length: int) -> np.ndarray:

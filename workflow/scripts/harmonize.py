@@ -51,12 +51,16 @@ def harmonized(row, volume):
     source = scan_operator(
         operators[0], alone, pd.DataFrame([row]), numbers["smoothing_bins"], numbers["scan_weight"]
     )
-    reason = profile["reason"] or refusal(source, operators[1], limits)
+    reason = refusal(source, operators[1], limits)
     if reason:
         return unchanged(volume.hu), reason
-    priors = [np.array(part["prior_mean"]) for part in (profile, target_profile)]
-    decoded = Decoded(*model.decode(volume.hu, volume.spacing, *priors))
-    return transport(volume.hu, volume.spacing, (source, operators[1]), settings, decoded), ""
+    decoded, note = None, ""
+    if profile["reason"]:
+        note = f"carried by physics alone, the network being {profile['reason']}"
+    elif settings.decoder_trust is not None:
+        priors = [np.array(part["prior_mean"]) for part in (profile, target_profile)]
+        decoded = Decoded(*model.decode(volume.hu, volume.spacing, *priors))
+    return transport(volume.hu, volume.spacing, (source, operators[1]), settings, decoded), note
 
 
 def write(scan, volume, result):
@@ -80,7 +84,7 @@ def one_scan(row):
     result, reason = harmonized(row, volume)
     write(scan, volume, result)
     logger.info("%s: %s", scan, reason or "harmonized")
-    status = "warned" if reason.startswith("out of distribution") else "ok"
+    status = "warned" if "out of distribution" in reason else "ok"
     latents = {f"z_s_{i}": value for i, value in enumerate(posterior.mean)}
     latents |= {f"z_b_{i}": value for i, value in enumerate(posterior.biology_mean)}
     figures = summary(result, mask > 0)

@@ -1,7 +1,7 @@
 """From a site's scanner to one scan on it: its own noise and blur, and whether to touch it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class Limits:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Limits":
         """Read the block `limits` of the harmonization config."""
-        return cls(**{field.name: float(content[field.name]) for field in fields(cls)})
+        return cls(float(content["noise_ratio"]), float(content["anchor_hu"]))
 
 
 def scan_operator(

@@ -15,7 +15,8 @@ class TransportSettings:
     Attributes:
         look: `match` keeps noise at the target scanner's level, `clean` removes it.
         clean_noise: what is left of the noise amplitude with `clean`.
-        decoder_trust: 0 = physics alone renders the target's mean, 1 = the network does.
+        decoder_trust: None = the network is not asked; 0 = it tells mean from residual, but
+            physics renders the target's mean; 1 = the network renders it.
         change_bound_hu: largest change of a voxel, HU.
         match_thickness: blend neighbouring slices toward the target's slice thickness.
         anchor_sd: SD of one scan's tissue modes around its scanner's calibration, HU.
@@ -25,7 +26,7 @@ class TransportSettings:
 
     look: str
     clean_noise: float
-    decoder_trust: float
+    decoder_trust: float | None
     change_bound_hu: float
     match_thickness: bool
     anchor_sd: float
@@ -42,11 +43,11 @@ class TransportSettings:
         """
         if content["look"] not in ("match", "clean"):
             raise ValueError(f"harmonization look {content['look']!r}: choose match or clean")
-        cut = content["bands"]
+        cut, trust = content["bands"], content["decoder_trust"]
         return cls(
             look=content["look"],
             clean_noise=float(content["clean_noise"]),
-            decoder_trust=float(content["decoder_trust"]),
+            decoder_trust=None if trust is None else float(trust),
             change_bound_hu=float(content["change_bound_hu"]),
             match_thickness=bool(content["match_thickness"]),
             anchor_sd=float(content["anchor_sd"]),

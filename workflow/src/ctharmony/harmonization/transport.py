@@ -86,7 +86,7 @@ def transport(
     calibrated = blend_slices(route.curve(hu), route.share)
     result, spread = np.empty_like(calibrated), np.empty_like(calibrated)
     for index, plane in enumerate(calibrated):
-        means = _plane_means(decoded, index, route, settings.decoder_trust)
+        means = _plane_means(decoded, index, route, settings.decoder_trust or 0.0)
         carried, noise = bands.carry(plane - means[0], route.plan)
         result[index] = carried + means[1]
         spread[index] = np.hypot(noise, means[2])

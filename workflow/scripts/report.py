@@ -15,7 +15,9 @@ models = [
     for folders in zip(params.models, given.evaluation, given.models, strict=True)
 ]
 scans = results.stacked(given.ingested, "scans.tsv")
-seen = results.pictures(given, scans, params.models[0], settings)
+examples = results.examples(scans, given, settings, params.models[0], params.target)
+small = results.thumbnails(scans, given, settings)
+lined_up = results.registration_pictures(scans, given, settings)
 study = report.StudyRecord(
     study=params.study,
     target=params.target,
@@ -25,9 +27,9 @@ study = report.StudyRecord(
     curves=results.stacked(given.ingested, "curves.tsv"),
     registration=results.stacked(given.registered, "registration.tsv"),
     baselines=results.stacked(given.baselines, "baselines.tsv"),
-    examples=tuple(report.Example(**found) for found in seen["examples"]),
-    thumbnails=tuple(report.Picture(**found) for found in seen["thumbnails"]),
-    registration_pictures=tuple(report.Picture(**p) for p in seen["registration_pictures"]),
+    examples=tuple(report.Example(**found) for found in examples),
+    thumbnails=tuple(report.Picture(**found) for found in small),
+    registration_pictures=tuple(report.Picture(**found) for found in lined_up),
 )
 write_text(snakemake.output[0], report.render_report(study, settings))
 logger.info("%s: %d scans, %d models", snakemake.output[0], len(scans), len(models))

@@ -151,9 +151,42 @@ def _model(results: Path, name: str, number: int) -> None:
     write_table(folder / "history.tsv", pd.DataFrame(rows))
     evaluation = results / "evaluation" / name
     write_table(evaluation / "metrics.tsv", metrics(number))
-    write_table(evaluation / "paired.tsv", pd.DataFrame({
-        "scan": "summit-00", "site": "summit", "method": list(METHODS),
-        "metric": "paired_mae_hu", "value": list(METHODS.values())}))  # fmt: skip
+    for table, frame in evaluation_tables().items():
+        write_table(evaluation / f"{table}.tsv", frame)
+
+
+def evaluation_tables() -> dict[str, pd.DataFrame]:
+    """The tables beside metrics.tsv, by name."""
+    stream = np.random.default_rng(3)
+    both = [("none", 1.0), ("ctharmony", 0.25)]
+    methods = np.repeat(list(METHODS), 6)
+    paired = pd.DataFrame({
+        "scan": "summit-00", "site": "summit", "subject": "s00", "method": methods,
+        "metric": "laa950_bias_points", "value": stream.normal(2, 1, len(methods))})  # fmt: skip
+    pairs = [("alpine", "harbour", 0.02), ("alpine", "summit", 0.06), ("harbour", "summit", 0.04)]
+    divergence = [
+        {"method": m, "site_a": a, "site_b": b, "js_nats": k * js, "wasserstein_hu": 400 * k * js}
+        for m, k in both
+        for a, b, js in pairs
+    ]
+    evidence = [
+        {"method": m, "site": "summit", "evidence": e, "kl_nats": k * v, "n": 3}
+        for m, k in both
+        for e, v in (("image_nps_3", 0.8), ("image_body", 0.3))
+    ]
+    features = pd.DataFrame({
+        "feature": [f"body_{i}" for i in range(10)] * 2, "method": np.repeat(["none", "ctharmony"], 10),
+        "ccc": np.r_[np.linspace(0.2, 0.9, 10), np.linspace(0.6, 0.98, 10)], "icc": 0.7, "n": 6,
+    })  # fmt: skip
+    limits = [{"metric": "laa950_bias_points", "method": m, "site": "all", "bias": 2 * k,
+               "lower": -k, "upper": 5 * k, "n": 6} for m, k in both]  # fmt: skip
+    notes = pd.DataFrame([{"question": "clean_mae_hu", "method": "ctharmony", "stage": "image",
+                           "site": "all", "reason": "no noise-free truth is known"}])  # fmt: skip
+    overlap = pd.DataFrame([{"factor": "age", "first_site": "alpine", "second_site": "summit",
+                             "overlap": 0.7, "n_first": 3, "n_second": 3}])  # fmt: skip
+    return {"paired": paired, "site_divergence": pd.DataFrame(divergence), "notes": notes,
+            "evidence": pd.DataFrame(evidence), "feature_agreement": features, "overlap": overlap,
+            "bland_altman": pd.DataFrame(limits)}  # fmt: skip
 
 
 def metrics(number: int = 0) -> pd.DataFrame:

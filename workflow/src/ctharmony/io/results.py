@@ -1,7 +1,7 @@
 """Reads what the rules left in the results folder, for the report and for tracking."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ctharmony.io.files import read_json
 from ctharmony.io.tables import read_table
 from ctharmony.io.volumes import read_volume
 
+Place = tuple[str, str]  # site, scan
 LOGGER = logging.getLogger("ctharmony")
 
 
@@ -52,7 +53,7 @@ def read_model(name: str, evaluation: str, model: str, harmonized: Sequence[str]
     }
 
 
-def places(directories: Iterable[str], ending: str) -> dict[tuple[str, str], Path]:
+def places(directories: Iterable[str], ending: str) -> dict[Place, Path]:
     """(site, scan) -> file `{scan}{ending}` of every scan in the batch folders."""
     found = {}
     for directory in map(Path, directories):
@@ -115,73 +116,74 @@ def _mask(scan: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def choose_scans(
-    scans: pd.DataFrame, available: set[tuple[str, str]], per_site: int, total: int
-) -> list[tuple[str, str]]:
-    """(site, scan) pairs to show: the same subjects at every site first, query sites included.
+    scans: pd.DataFrame, available: Collection[Place], per_site: int, total: int, last: str = ""
+) -> list[Place]:
+    """(site, scan) pairs to show: subjects seen at most sites first, sites taking turns.
 
     Args:
-        scans: rows with site, scan, subject and optionally split.
+        scans: rows with site, scan, subject.
         available: (site, scan) pairs that have a picture to show.
         per_site: most scans of one site.
-        total: most scans in all; sites take turns, so that every site is seen before any twice.
+        total: most scans in all.
+        last: a site that comes after all others, for the target, whose scans do not change.
     """
     if scans.empty or not available:
         return []
     kept = scans[[pair in available for pair in zip(scans["site"], scans["scan"], strict=True)]]
-    kept = kept.assign(sites_of_subject=kept.groupby("subject")["site"].transform("nunique"))
-    kept = kept.sort_values(
-        ["sites_of_subject", "subject", "site", "scan"], ascending=[False, True, True, True]
-    )
+    kept = kept.assign(
+        seen=-kept.groupby("subject")["site"].transform("nunique"), late=kept["site"] == last
+    ).sort_values(["seen", "subject", "site", "scan"])
     kept = kept.assign(turn=kept.groupby("site").cumcount())
-    kept = kept[kept["turn"] < per_site].sort_values(["turn", "site"], kind="stable")
+    kept = kept[kept["turn"] < per_site].sort_values(["turn", "late", "site"], kind="stable")
     return list(zip(kept["site"], kept["scan"], strict=True))[:total]
 
 
-def pictures(given: Any, scans: pd.DataFrame, model: str, settings: Any) -> dict[str, list[dict]]:
-    """The few pictures a report shows; a scan that cannot be read is left out and logged.
+def examples(
+    scans: pd.DataFrame, given: Any, settings: Any, model: str, target: str
+) -> list[dict[str, Any]]:
+    """Slices before and after; a scan that cannot be read is left out and logged.
 
     Args:
-        given: lists of batch folders `ingested`, `registered`, `harmonized`.
-        scans: rows with site, scan, subject; model: whose harmonized scans are shown.
-        settings: example_scans, example_total, example_slices, thumbnails_per_site and
-            registration_pictures_per_site.
-
-    Returns:
-        `examples`, `thumbnails` and `registration_pictures`, each a list of plain records.
+        scans: rows with site, scan, subject.
+        given: lists of batch folders `ingested` and `harmonized`.
+        settings: example_scans, example_total, example_slices.
+        model: whose harmonized scans are shown; target: site that comes last.
     """
-    before = {k: p for k, p in places(given.ingested, ".nii.gz").items() if _is_scan(p)}
+    before = _scans(given.ingested)
     own = [folder for folder in given.harmonized if Path(folder).parts[-3] == model]
-    after = {k: p for k, p in places(own, ".nii.gz").items() if k in before}
-    shown = choose_scans(scans, set(after), settings.example_scans, settings.example_total)
-    subjects = (
-        dict(zip(zip(scans.site, scans.scan, strict=True), scans.subject, strict=True))
-        if len(scans)
-        else {}
-    )
-    examples = [
-        {"site": key[0], "scan": key[1], "subject": subjects[key], "model": model, **content}
-        for key in shown
-        for content in _tried(example_slices, before[key], after[key], settings.example_slices)
+    after = {place: path for place, path in places(own, ".nii.gz").items() if place in before}
+    numbers = (settings.example_scans, settings.example_total)
+    return [
+        {"site": place[0], "scan": place[1], "model": model, **content}
+        for place in choose_scans(scans, after, *numbers, target)
+        for content in _tried(example_slices, before[place], after[place], settings.example_slices)
     ]
+
+
+def thumbnails(scans: pd.DataFrame, given: Any, settings: Any) -> list[dict[str, Any]]:
+    """A slice in HU of some scans of every site; arguments as for `examples`."""
+    found = _scans(given.ingested)
     count = settings.thumbnails_per_site
-    small = choose_scans(scans, set(before), count, count * max(1, len(given.ingested)))
-    thumbnails = [
-        {"site": key[0], "scan": key[1], "hu": hu}
-        for key in sorted(small)
-        for hu in _tried(middle_slice, before[key])
+    return [
+        {"site": place[0], "scan": place[1], "hu": hu}
+        for place in sorted(choose_scans(scans, found, count, count * settings.example_total))
+        for hu in _tried(middle_slice, found[place])
     ]
-    lined_up = places(given.registered, ".png")
+
+
+def registration_pictures(scans: pd.DataFrame, given: Any, settings: Any) -> list[dict[str, Any]]:
+    """The PNG pictures that `register` drew of some scans; arguments as for `examples`."""
+    found = places(given.registered, ".png")
     count = settings.registration_pictures_per_site
-    chosen = choose_scans(scans, set(lined_up), count, count * max(1, len(given.registered)))
-    registered = [
-        {"site": key[0], "scan": key[1], "png": lined_up[key].read_bytes()}
-        for key in sorted(chosen)
+    return [
+        {"site": place[0], "scan": place[1], "png": found[place].read_bytes()}
+        for place in sorted(choose_scans(scans, found, count, count * settings.example_total))
     ]
-    return {"examples": examples, "thumbnails": thumbnails, "registration_pictures": registered}
 
 
-def _is_scan(path: Path) -> bool:
-    return not path.name.endswith("_mask.nii.gz")
+def _scans(directories: Iterable[str]) -> dict[Place, Path]:
+    found = places(directories, ".nii.gz")
+    return {place: path for place, path in found.items() if not place[1].endswith("_mask")}
 
 
 def _tried(read: Any, *arguments: Any) -> list[Any]:

@@ -22,16 +22,16 @@ from ctharmony.evaluation.report.record import Picture, ReportSettings, StudyRec
 MANY_SITES = 12  # more lines than this in one figure cannot be told apart
 CURVES = {
     "histogram": ("HU", "probability per 10 HU", "log", "HU histogram inside the body",
-        "Peaks are air in the lungs, fat and soft tissue. Peaks that sit at different HU, or are of "
-        "different width, are the scanner's doing as much as the patients'."),
+        "Peaks are air in the lungs, fat and soft tissue. Peaks at different HU, or of different "
+        "width, are the scanner's doing as much as the patients'."),
     "nps": ("spatial frequency (cycles/mm)", "noise power (HU\u00b2 mm\u00b2)", "log",
         "Noise power spectrum in soft tissue",
         "Height is the amount of noise, position its grain: a curve that reaches further to the "
         "right is finer grained (a sharp kernel)."),
     "mtf": ("spatial frequency (cycles/mm)", "modulation transfer", "",
         "Modulation transfer function at the body's edges",
-        "How much contrast of fine detail survives: 1 is all, 0 none. A curve that falls later is a "
-        "sharper image."),
+        "How much contrast of fine detail survives: 1 is all, 0 none. A curve that falls later "
+        "is a sharper image."),
     "spectrum": ("spatial frequency (cycles/mm)", "power (HU\u00b2 mm\u00b2)", "log",
         "Power spectrum of the body, edges included",
         "Anatomy and noise together; what harmonization brings to the target's curve."),
@@ -87,7 +87,9 @@ def _set_aside(study: StudyRecord) -> list[Table | Text]:
     tables |= {f"harmonize ({model.name})": model.harmonized for model in study.models}
     for stage, frame in tables.items():
         if "status" in frame:
-            rows = frame[frame["status"].isin(["set_aside", "warned"])].assign(stage=stage)
+            rows = frame[frame["status"].isin(["set_aside", "failed", "warned"])].assign(
+                stage=stage
+            )
             found.append(rows)
     rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
     if rows.empty:
@@ -198,7 +200,7 @@ def registration_section(study: StudyRecord, settings: ReportSettings) -> Sectio
             n: frame.loc[frame["site"].isin(s), "coverage"] for n, s in _groups(study).items()
         }
         figure = plots.strips(groups, "share of the template covered", settings.coverage_limit)
-        caption = "Share of the template's body that the scan covers; under the dashed line it is doubted."
+        caption = "Share of the template that the scan covers; under the dashed line it is doubted."
         section.blocks.append(drawing(figure, "Coverage of the template by site", caption))
     section.blocks.extend(_registration_pictures(study.registration_pictures, settings))
     if len(frame):

@@ -16,7 +16,8 @@ class ReportSettings:
 
     Attributes:
         example_scans: scans per site shown before and after; example_slices: slices of each.
-        example_total: most scans shown before and after in the whole report.
+        example_total: most scans shown before and after in the whole report, and most sites
+            with small pictures.
         thumbnails_per_site: small pictures per site; registration_pictures_per_site: QC pictures.
         picture_pixels: longest side of a picture, pixels; jpeg_quality: 1 to 95.
         windows: name -> {level, width}, HU.
@@ -56,7 +57,6 @@ class Example:
 
     site: str
     scan: str
-    subject: str
     model: str
     before: np.ndarray
     after: np.ndarray

@@ -8,25 +8,22 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ctharmony.evaluation.report.agreement import agreement_section
 from ctharmony.evaluation.report.blocks import Drawing, Section, Text, data_uri, table
 from ctharmony.evaluation.report.cohort import (
     cohort_section,
     quality_section,
     registration_section,
 )
+from ctharmony.evaluation.report.harmonized import harmonization_section
 from ctharmony.evaluation.report.modelling import model_section, rate_distortion_section
-from ctharmony.evaluation.report.outcome import (
-    agreement_section,
-    distance_section,
-    harmonization_section,
-    probes_section,
-)
 from ctharmony.evaluation.report.record import (
     OURS,
     ModelRecord,
     ReportSettings,
     StudyRecord,
 )
+from ctharmony.evaluation.report.signal import distance_section, probes_section
 from ctharmony.evaluation.report.verdict import (
     biology_card,
     cohort_card,
@@ -59,7 +56,7 @@ def render_report(study: StudyRecord, settings: ReportSettings) -> str:
         scanner_card(first, settings),
         biology_card(first, settings),
         truth_card(study, first),
-        cohort_card(study, settings),
+        cohort_card(study),
     ]
     return _page(
         study=study,
@@ -88,7 +85,7 @@ def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
     first = study.models[0]
     found = [
         harmonization_section(study, settings),
-        agreement_section(first),
+        agreement_section(study, first),
         probes_section(first),
         distance_section(study, first),
         cohort_section(study),

@@ -1,4 +1,4 @@
-"""The first screen: what came of it in plain words, what to beware of, what cannot be answered."""
+"""The first screen: what came of it in plain words."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,12 @@ from ctharmony.evaluation.report.words import (
     written,
 )
 
-PROBES = ("site_auc_linear", "site_auc_forest", "site_auc_cnn")
+PROBES = ("site_auc_",)
 BIOLOGY = ("biology_r2_", "biology_auc_")
 STAGE_ORDER = ("features", "image", "latent")
 WORDS = {"good": "yes", "partly": "partly", "bad": "no", "unknown": "cannot be answered"}
+# what cannot be read before cannot be lost: smaller scores are left out of the count
+LEAST_R2, LEAST_AUC, NOTABLE = 0.1, 0.6, 0.05
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ def changes(metrics: pd.DataFrame, prefixes: tuple[str, ...]) -> list[Change]:
     if metrics.empty:
         return []
     found = []
-    for metric in sorted(set(metrics["metric"])):
-        for stage in STAGE_ORDER if metric.startswith(prefixes) else ():
+    for stage in STAGE_ORDER:
+        for metric in dict.fromkeys(m for m in metrics["metric"] if m.startswith(prefixes)):
             before = estimate(metrics, metric, "none", stage)
             after = estimate(metrics, metric, OURS, stage)
             if before and after and before.known and after.known:
@@ -75,121 +77,104 @@ def changes(metrics: pd.DataFrame, prefixes: tuple[str, ...]) -> list[Change]:
 
 
 def scanner_card(model: ModelRecord, settings: ReportSettings) -> Card:
-    """Can a classifier still tell the scanner? The strongest probe of the best covered stage."""
+    """Can a classifier still tell the scanner? The strongest probe of all counts."""
     question = "Did the scanner's signature go?"
     probes = changes(model.metrics, PROBES)
     if not probes:
         detail = "No site probe could be fitted before and after: too few subjects or sites."
-        return Card(
-            question,
-            "unknown",
-            "not available",
-            detail,
-            "whether the scanner's signature went cannot be answered",
-        )
-    stage = probes[0].stage if len({p.stage for p in probes}) == 1 else _first_stage(probes)
-    probes = [probe for probe in probes if probe.stage == stage]
+        clause = "whether the scanner's signature went cannot be answered"
+        return Card(question, "unknown", "not available", detail, clause)
     before = max(probe.before.value for probe in probes)
     strongest = max(probes, key=lambda probe: probe.after.value)
     after = strongest.after.value
-    status = (
-        "good" if after <= settings.auc_limit else "partly" if before - after >= 0.05 else "bad"
-    )
-    verdict = {
+    gone, weaker = after <= settings.auc_limit, before - after >= NOTABLE
+    status = "good" if gone else "partly" if weaker else "bad"
+    clause = {
         "good": "the scanner can hardly be told any more",
         "partly": "the scanner's signature is weaker but still there",
-        "bad": "the scanner can still be told as well as before",
+        "bad": "a classifier tells the scanner as well as before",
     }[status]
     detail = (
-        f"How well the strongest classifier ({metric_label(strongest.metric)}) tells the site from "
-        f"the {STAGES.get(stage, stage)} of people it has not seen: 0.5 is a guess, 1 is certain. "
-        f"After harmonization {written(strongest.after)}; {settings.auc_limit:g} or less counts as gone."
+        f"How well the strongest of {len(probes)} classifiers tells the site of people it has not "
+        f"seen: 0.5 is a guess, 1 is certain, {settings.auc_limit:g} or less counts as gone. "
+        f"After: {written(strongest.after)} ({metric_label(strongest.metric)}, "
+        f"{STAGES.get(strongest.stage, strongest.stage)})."
     )
-    return Card(question, status, f"AUC {before:.2f} \u2192 {after:.2f}", detail, verdict)
-
-
-def _first_stage(probes: list[Change]) -> str:
-    return min((probe.stage for probe in probes), key=STAGE_ORDER.index)
+    return Card(question, status, f"AUC {before:.2f} \u2192 {after:.2f}", detail, clause)
 
 
 def biology_card(model: ModelRecord, settings: ReportSettings) -> Card:
     """Is what is known of the patients still readable? Every factor before and after."""
     question = "Did the patient stay?"
-    factors = _readable(changes(model.metrics, BIOLOGY))
+    factors = readable(changes(model.metrics, BIOLOGY))
     if not factors:
         detail = (
-            "No covariate could be predicted from the scans before harmonization, or too few "
-            "subjects have one, so a loss could not be seen."
+            "No trait of the patients could be predicted from the scans before harmonization, or "
+            "too few subjects have one, so a loss could not be seen."
         )
-        return Card(
-            question,
-            "unknown",
-            "not available",
-            detail,
-            "whether biology was kept cannot be answered",
-        )
+        clause = "whether biology was kept cannot be answered"
+        return Card(question, "unknown", "not available", detail, clause)
     kept = [factor for factor in factors if factor.gain >= -settings.biology_loss]
     worst = min(factors, key=lambda factor: factor.gain)
     share = len(kept) / len(factors)
     status = "good" if share == 1 else "partly" if share >= 0.5 else "bad"
     detail = (
-        f"Traits predicted from the {STAGES.get(worst.stage, worst.stage)} as well as before, "
-        f"within {settings.biology_loss:g} of R2 or AUC. Largest change for the worse: "
-        f"{factor_of(worst.metric, BIOLOGY)}, {number(worst.before.value)} \u2192 {written(worst.after)}."
+        f"Traits predicted from the {STAGES.get(worst.stage, worst.stage)} as well as before, to "
+        f"within {settings.biology_loss:g} of R2 or AUC. The one that fared worst: "
+        f"{factor_of(worst.metric, BIOLOGY)}, {number(worst.before.value)} \u2192 "
+        f"{written(worst.after)}."
     )
     headline = f"{len(kept)} of {len(factors)} traits kept"
-    return Card(
-        question, status, headline, detail, f"{headline.replace(' traits', ' patient traits')}"
-    )
+    clause = f"{len(kept)} of {len(factors)} patient traits can be read as well as before"
+    return Card(question, status, headline, detail, clause)
 
 
-def _readable(factors: list[Change]) -> list[Change]:
-    """Only what could be read before can be lost: R2 > 0.1 or AUC > 0.6; one stage."""
+def readable(factors: list[Change]) -> list[Change]:
+    """Factors that could be read before, at the first stage that knows any."""
 
     def shown(factor: Change) -> bool:
-        return factor.before.value > (0.1 if factor.metric.startswith("biology_r2_") else 0.6)
+        least = LEAST_R2 if factor.metric.startswith("biology_r2_") else LEAST_AUC
+        return factor.before.value > least
 
     factors = [factor for factor in factors if shown(factor)]
-    stage = _first_stage(factors) if factors else ""
-    return [factor for factor in factors if factor.stage == stage]
+    return [factor for factor in factors if factor.stage == factors[0].stage]
 
 
 def truth_card(study: StudyRecord, model: ModelRecord) -> Card:
-    """How near are the scans to the same patients' scans at the target, and is a baseline nearer?"""
+    """How near are the scans to the same patients' scans at the target? Is a baseline nearer?"""
     question = "Do the images agree with the target scanner?"
-    metric = "paired_mae_hu"
-    values = ranking(model.metrics, metric, "image")
+    values = ranking(model.metrics, "paired_mae_hu", "image")
     before, after = values.get("none"), values.get(OURS)
     if not before or not after:
         detail = (
             "No patient of this study was scanned at both a site and the target, so there is no "
             "truth to compare the images with."
         )
-        return Card(
-            question,
-            "unknown",
-            "no paired scans",
-            detail,
-            "how near the images are to the target cannot be answered (no paired scans)",
-        )
-    best = min(values, key=lambda name: values[name].value)
+        clause = "agreement with the target cannot be answered (no paired scans)"
+        return Card(question, "unknown", "no paired scans", detail, clause)
     better = after.value < before.value
-    status = "good" if better and best == OURS else "partly" if better else "bad"
-    share = 100 * (after.value - before.value) / before.value
-    rival = min(
-        (n for n in values if n not in (OURS, "none")), default=None, key=lambda n: values[n].value
-    )
-    detail = f"Mean absolute error to the same patients' scans at {study.target}, in the body: {written(after)} ({share:+.0f}%)."
-    if rival:
-        relation = (
-            "which is nearer than ours" if values[rival].value < after.value else "which is farther"
-        )
-        detail += f" Best baseline: {method_label(rival)}, {written(values[rival])}, {relation}."
+    best = min(values, key=lambda name: values[name].value)
+    status = "bad" if not better else "good" if best == OURS else "partly"
     headline = f"{number(before.value)} \u2192 {number(after.value)} {unit_name(after.unit)}"
-    clause = f"the images came {'nearer to' if better else 'no nearer to'} the target scanner ({headline})"
+    clause = f"the images came {'nearer to' if better else 'no nearer to'} it ({headline})"
     if best not in (OURS, "none"):
         clause += f", though {method_label(best)} comes nearer"
-    return Card(question, status, headline, detail, clause)
+    return Card(question, status, headline, _truth_detail(study, values), clause)
+
+
+def _truth_detail(study: StudyRecord, values: dict[str, Estimate]) -> str:
+    before, after = values["none"], values[OURS]
+    share = 100 * (after.value - before.value) / before.value
+    detail = (
+        f"Mean absolute error in the body to the same patients on the scanner of {study.target}: "
+        f"{written(after)} ({share:+.0f}%)."
+    )
+    rivals = {name: value for name, value in values.items() if name not in (OURS, "none")}
+    if rivals:
+        rival = min(rivals, key=lambda name: rivals[name].value)
+        relation = "nearer" if rivals[rival].value < after.value else "less near"
+        detail += f" Best baseline: {method_label(rival)}, {written(rivals[rival])}, {relation}."
+    return detail
 
 
 def ranking(metrics: pd.DataFrame, metric: str, stage: str) -> dict[str, Estimate]:
@@ -204,23 +189,24 @@ def ranking(metrics: pd.DataFrame, metric: str, stage: str) -> dict[str, Estimat
     return found
 
 
-def cohort_card(study: StudyRecord, settings: ReportSettings) -> Card:
+def cohort_card(study: StudyRecord) -> Card:
     """How many scans could be used."""
     question = "Could the scans be used?"
-    status_of = study.scans["status"] if "status" in study.scans else pd.Series(dtype=str)
-    total, aside = len(status_of), int((status_of == "set_aside").sum())
-    warned = int((status_of == "warned").sum())
+    statuses = study.scans["status"] if "status" in study.scans else pd.Series(dtype=str)
+    total, aside = len(statuses), int((statuses == "set_aside").sum())
     if not total:
-        return Card(
-            question, "unknown", "no scans", "No scan was ingested.", "no scan was ingested"
-        )
+        clause = "no scan was ingested"
+        return Card(question, "unknown", "no scans", "No scan was ingested.", clause)
     status = "good" if aside == 0 else "partly" if aside < total / 2 else "bad"
-    detail = f"{aside} set aside, {warned} used with a warning, from {len(study.sites)} sites; the reasons are listed under Cohort."
+    detail = (
+        f"{aside} set aside, {int((statuses == 'warned').sum())} used with a warning, from "
+        f"{len(study.sites)} sites. The reasons stand under Cohort."
+    )
     headline = f"{total - aside} of {total} scans"
     return Card(question, status, headline, detail, f"{headline} could be used")
 
 
 def sentence(study: StudyRecord, cards: list[Card]) -> str:
     """The cards' answers as one sentence."""
-    clauses = [card.clause for card in cards]
-    return f"Harmonized to the scanner of {study.target}: " + "; ".join(clauses) + "."
+    clauses = "; ".join(card.clause for card in cards)
+    return f"Harmonized to the scanner of {study.target}: {clauses}."

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from ctharmony.evaluation.report.record import OURS, ModelRecord, ReportSettings, StudyRecord
-from ctharmony.evaluation.report.verdict import BIOLOGY, PROBES, changes, ranking
+from ctharmony.evaluation.report.verdict import BIOLOGY, PROBES, changes, ranking, readable
 from ctharmony.evaluation.report.words import (
     direction,
     estimate,
@@ -16,6 +16,9 @@ from ctharmony.evaluation.report.words import (
 )
 
 COMPARED = ("paired_mae_hu", "clean_mae_hu", "paired_psnr_db", "paired_ssim", "nps_distance")
+LOST = ("set_aside", "failed")
+SHOWN = 4  # names or reasons written out before the rest is counted
+HEALTHY = "healthy"
 
 
 def warnings(study: StudyRecord, model: ModelRecord, settings: ReportSettings) -> list[str]:
@@ -25,7 +28,8 @@ def warnings(study: StudyRecord, model: ModelRecord, settings: ReportSettings) -
         *_worse(model, settings),
         *_shifted(model, settings),
         *_collapsed(model),
-        *_set_aside(study, model),
+        *_lost(study, model),
+        *_refused(model),
         *_misaligned(study, settings),
         *_weak(model, settings),
     ]
@@ -33,59 +37,67 @@ def warnings(study: StudyRecord, model: ModelRecord, settings: ReportSettings) -
 
 def unanswered(study: StudyRecord, model: ModelRecord) -> list[str]:
     """Questions without an answer, each with its reason."""
-    found = []
     metrics = model.metrics
     if metrics.empty:
-        return [f"Nothing: the evaluation of {model.name} holds no metrics."]
+        return [f"Anything: the evaluation of {model.name} holds no metrics."]
+    found = []
     if not ranking(metrics, "paired_mae_hu", "image"):
         found.append("Agreement with the target scanner: no patient was scanned at two sites.")
     if not changes(metrics, PROBES):
         found.append("Whether the scanner can be told: no site probe before and after.")
-    if not changes(metrics, BIOLOGY):
-        found.append("Whether biology was kept: no covariate known before and after.")
+    if not readable(changes(metrics, BIOLOGY)):
+        found.append("Whether biology was kept: no trait could be read before and after.")
+    found += _noted(model.tables.get("notes", pd.DataFrame()))
+    noted = set(model.tables["notes"]["question"]) if "notes" in model.tables else set()
     lost = metrics[~metrics["value"].map(lambda value: math.isfinite(float(value)))]
     for name in dict.fromkeys(lost["metric"]):
-        rows = lost[lost["metric"] == name]
-        where = ", ".join(dict.fromkeys(f"{method_label(m)}" for m in rows["method"]))
-        found.append(f"{metric_label(name).capitalize()}: no value for {where}{_reason(rows)}.")
-    if study.scans.empty or _without_lungs(study.scans):
+        if name not in noted:
+            where = ", ".join(method_label(m) for m in lost.loc[lost["metric"] == name, "method"])
+            found.append(f"{_opened(metric_label(name))}: no value for {where}.")
+    if "lung_volume_ml" in study.scans and (study.scans["lung_volume_ml"].fillna(0) <= 0).any():
         found.append("Emphysema scores of scans in which no lung was found.")
     return found
 
 
-def _reason(rows: pd.DataFrame) -> str:
-    reasons = [str(r) for r in rows.get("reason", pd.Series(dtype=str)).dropna().unique() if r]
-    return f" ({'; '.join(reasons)})" if reasons else ""
+def _noted(notes: pd.DataFrame) -> list[str]:
+    """The evaluation's own refusals, one sentence per reason."""
+    if not {"question", "reason"} <= set(notes.columns):
+        return []
+    found = []
+    for reason, rows in notes.groupby("reason", sort=False):
+        asked = list(dict.fromkeys(metric_label(q) for q in rows["question"] if q))
+        more = f" and {len(asked) - SHOWN} more" if len(asked) > SHOWN else ""
+        found.append(f"{_opened(', '.join(asked[:SHOWN]))}{more}: {reason}.".replace("..", "."))
+    return found
 
 
-def _without_lungs(scans: pd.DataFrame) -> bool:
-    return "lung_volume_ml" in scans and bool((scans["lung_volume_ml"].fillna(0) <= 0).any())
+def _opened(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _beaten(model: ModelRecord) -> list[str]:
     found = []
     for metric in COMPARED:
-        values = ranking(model.metrics, metric, "image")
+        values, sign = ranking(model.metrics, metric, "image"), direction(metric)
         ours = values.pop(OURS, None)
-        if ours is None:
-            continue
-        sign = direction(metric)
-        ahead = {n: v for n, v in values.items() if sign * (v.value - ours.value) > 0}
+        ahead = {n: v for n, v in values.items() if ours and sign * (v.value - ours.value) > 0}
         if ahead:
             best = max(ahead, key=lambda name: sign * ahead[name].value)
+            does = "Doing nothing does" if best == "none" else f"{_opened(method_label(best))} does"
             found.append(
-                f"{method_label(best).capitalize()} does better than ours in {metric_label(metric)}: "
+                f"{does} better than ours in {metric_label(metric)}: "
                 f"{written(ahead[best])} against {written(ours)}."
             )
     return found
 
 
 def _worse(model: ModelRecord, settings: ReportSettings) -> list[str]:
-    lost = [c for c in changes(model.metrics, BIOLOGY) if c.gain < -settings.biology_loss]
+    factors = readable(changes(model.metrics, BIOLOGY))
     return [
-        f"Less can be read of the patient: {metric_label(c.metric)} from {c.stage} fell from "
+        f"Less can be read of the patient: {metric_label(c.metric)} fell from "
         f"{number(c.before.value)} to {written(c.after)}."
-        for c in lost
+        for c in factors
+        if c.gain < -settings.biology_loss
     ]
 
 
@@ -94,29 +106,37 @@ def _shifted(model: ModelRecord, settings: ReportSettings) -> list[str]:
     limit = settings.tissue_shift_limit_hu
     if shift is None or not shift.known or abs(shift.value) <= limit:
         return []
-    return [f"Tissue means moved by {written(shift)}; more than {limit:g} HU is warned of."]
+    return [f"Tissue means are off by {written(shift)}; more than {limit:g} HU is warned of."]
 
 
 def _collapsed(model: ModelRecord) -> list[str]:
+    status = str(model.card.get("status", HEALTHY))
+    if status != HEALTHY:
+        return [f"The model is not healthy: {status}; see the ablation in its card."]
     units = estimate(model.metrics, "active_units", OURS, "latent")
     if units is None or not units.known or units.value > 0:
         return []
     return ["The posterior collapsed: no latent unit carries information (active units 0)."]
 
 
-def _set_aside(study: StudyRecord, model: ModelRecord) -> list[str]:
+def _lost(study: StudyRecord, model: ModelRecord) -> list[str]:
+    stages = {"ingest": study.scans, "registration": study.registration}
+    stages["harmonization"] = model.harmonized
     found = []
-    tables = (
-        ("ingested", study.scans),
-        ("registered", study.registration),
-        ("harmonized", model.harmonized),
-    )
-    for stage, table in tables:
-        count = int((table["status"] == "set_aside").sum()) if "status" in table else 0
+    for stage, table in stages.items():
+        count = int(table["status"].isin(LOST).sum()) if "status" in table else 0
         if count:
             were = "scan was" if count == 1 else "scans were"
-            found.append(f"{count} {were} set aside when {stage}; the reasons stand in the tables.")
+            found.append(f"{count} {were} lost in {stage}; the reasons stand under Cohort.")
     return found
+
+
+def _refused(model: ModelRecord) -> list[str]:
+    table = model.harmonized
+    if "status" not in table or not (table["status"] == "warned").any():
+        return []
+    rows = table[table["status"] == "warned"]
+    return [f"{len(rows)} scans were returned as they are ({rows['reason'].iloc[0]})."]
 
 
 def _misaligned(study: StudyRecord, settings: ReportSettings) -> list[str]:
@@ -126,15 +146,14 @@ def _misaligned(study: StudyRecord, settings: ReportSettings) -> list[str]:
     low = table[table["coverage"] < settings.coverage_limit]
     if low.empty:
         return []
-    names = ", ".join(f"{r.site}/{r.scan}" for r in low.head(5).itertuples())
-    more = f" and {len(low) - 5} more" if len(low) > 5 else ""
-    return [
-        f"Registration covers under {settings.coverage_limit:.0%} of the template: {names}{more}."
-    ]
+    names = ", ".join(f"{row.site}/{row.scan}" for row in low.head(SHOWN).itertuples())
+    more = f" and {len(low) - SHOWN} more" if len(low) > SHOWN else ""
+    limit = f"{settings.coverage_limit:.0%}"
+    return [f"Registration covers under {limit} of the template: {names}{more}."]
 
 
 def _weak(model: ModelRecord, settings: ReportSettings) -> list[str]:
     pairs = estimate(model.metrics, "paired_mae_hu", OURS, "image")
     if pairs is None or not pairs.n < settings.few:
         return []
-    return [f"Agreement rests on {pairs.n:.0f} pairs only; its interval is wide for that reason."]
+    return [f"Agreement rests on {pairs.n:.0f} patients only; read its intervals, not its means."]

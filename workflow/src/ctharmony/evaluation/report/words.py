@@ -31,11 +31,12 @@ METRICS = {
     "paired_ssim": ("SSIM", 1),
     "tissue_shift_hu": ("tissue shift", -1),
     "nps_distance": ("noise texture distance", -1),
-    "laa950_bias_points": ("LAA-950 bias", 0),
-    "perc15_bias_hu": ("Perc15 bias", 0),
-    "ccc_share_085": ("features with CCC >= 0.85", 1),
-    "js_nats": ("Jensen-Shannon between sites", -1),
-    "wasserstein_hu": ("Wasserstein-1 between sites", -1),
+    "noise_sd_ratio": ("noise SD, share of the target's", 0),
+    "laa950_bias_points": ("LAA-950 bias", -1),
+    "perc15_bias_hu": ("Perc15 bias", -1),
+    "ccc_share_085": ("features with CCC of 0.85 or more", 1),
+    "js_nats": ("Jensen-Shannon divergence between sites", -1),
+    "wasserstein_hu": ("Wasserstein-1 distance between sites", -1),
     "rate_nats": ("rate, KL(q(z|x) || p(z))", 0),
     "distortion_nats": ("distortion, -E log p(x|z)", -1),
     "mutual_information_nats": ("I_q(X;Z)", 0),
@@ -48,19 +49,27 @@ METRICS = {
     "dci_completeness": ("DCI completeness", 1),
     "dci_informativeness": ("DCI informativeness", 1),
     "js_saturation": ("share of JS at log 2", -1),
-    "site_auc_linear": ("site probe, linear", -1),
-    "site_auc_forest": ("site probe, random forest", -1),
-    "site_auc_cnn": ("site probe, small CNN", -1),
+    "density": ("density of reconstructions", 1),
+    "coverage": ("coverage of the data", 1),
+    "lipschitz": ("Lipschitz constant", 0),
 }
+# beginnings: label in which {} is what follows, better
 PREFIXES = {
-    "biology_r2_": ("R2 of {}", 1),
-    "biology_auc_": ("AUC of {}", 1),
-    "effect_bias_": ("bias of the effect of {}", 0),
-    "icc_": ("ICC of {}", 1),
+    "site_auc_": ("site probe, {}", -1),
     "maker_auc_": ("maker probe, {}", -1),
     "kernel_auc_": ("kernel probe, {}", -1),
+    "biology_r2_": ("R2 of {}", 1),
+    "biology_auc_": ("AUC of {}", 1),
+    "biology_": ("{}", 1),
+    "effect_bias_": ("bias of the effect of {}", 0),
+    "icc_": ("ICC of {}", 1),
+    "tissue_shift_hu_": ("shift of {}", -1),
+    "overlap_": ("overlap of the sites in {}", 0),
 }
-UNITS = {"hu": "HU", "db": "dB", "1": "", "none": "", "auc": "", "r2": "", "fraction": ""}
+UNITS = {
+    "hu": "HU", "db": "dB", "1": "", "auc": "", "r2": "", "share": "", "ratio": "",
+    "correlation": "", "probability": "", "dimensions": "",
+}  # fmt: skip
 STAGES = {"image": "images", "features": "radiomic features", "latent": "latent z_b"}
 
 

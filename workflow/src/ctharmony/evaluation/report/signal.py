@@ -1,0 +1,154 @@
+"""Sections on what can still be read from the scans, and how far apart the sites lie."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from ctharmony.evaluation import figures
+from ctharmony.evaluation.report.agreement import method_table
+from ctharmony.evaluation.report.blocks import (
+    Cell,
+    Drawing,
+    Section,
+    Table,
+    Text,
+    download,
+    drawing,
+    file_name,
+    table,
+)
+from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
+from ctharmony.evaluation.report.verdict import BIOLOGY, Change, changes
+from ctharmony.evaluation.report.words import STAGES, estimate, method_label, metric_label, written
+
+SCANNER = ("site_auc_", "maker_auc_", "kernel_auc_")
+DISTANCES = {"js_nats": "Jensen-Shannon (nats)", "wasserstein_hu": "Wasserstein-1 (HU)"}
+MOST_SITES = 30  # in a matrix that can be read
+STRONGEST = 12  # kinds of evidence drawn
+
+
+def probes_section(model: ModelRecord) -> Section:
+    """Site probes and biology probes, before and after."""
+    section = Section("probes", "Scanner gone, patient kept",
+        "What a classifier can still read: the site (should fall) and the patient (should "
+        "stay).")  # fmt: skip
+    metrics = model.metrics
+    section.blocks.extend(_dumbbells(changes(metrics, SCANNER), "area under the ROC curve", 0.5,
+        "Can the site be told? Hollow circle before, diamond after with its 95% interval; the "
+        "dashed line is a guess. Diamonds should move left to it."))  # fmt: skip
+    section.blocks.extend(_dumbbells(changes(metrics, BIOLOGY), "R2 or area under the ROC curve",
+        None, "Can the patient's traits be read? Diamonds should stay where the circles are; left "
+        "of them biology was lost. R2 of 0 or less means that it could not be read."))  # fmt: skip
+    for stage in STAGES if len(metrics) else ():
+        rows = metrics[(metrics["stage"] == stage)]
+        rows = rows[rows["metric"].str.startswith((*SCANNER, *BIOLOGY, "effect_bias_"))]
+        if len(rows):
+            section.blocks.append(_probe_table(rows, stage))
+    section.blocks.extend(_evidence(model))
+    section.blocks.extend(_overlap(model))
+    return section
+
+
+def _dumbbells(
+    found: list[Change], x: str, reference: float | None, caption: str
+) -> list[Drawing | Text]:
+    question = caption.partition("?")[0] + "?"
+    if not found:
+        return [Text(f"{question} Not known both before and after.", "note")]
+    rows = [
+        {
+            "label": f"{metric_label(change.metric)} ({change.stage})",
+            "before": change.before.value,
+            "after": change.after.value,
+            "low": change.after.low,
+            "high": change.after.high,
+        }
+        for change in found
+    ]
+    return [drawing(figures.dumbbells(rows, x, reference), f"{question} Before and after", caption)]
+
+
+def _probe_table(rows: pd.DataFrame, stage: str) -> Table:
+    methods, body = list(dict.fromkeys(rows["method"])), []
+    for name in dict.fromkeys(rows["metric"]):
+        values = [estimate(rows, name, method, stage) for method in methods]
+        size = next((v.n for v in values if v and math.isfinite(v.n)), math.nan)
+        cells = [Cell(written(value, False) if value else "–") for value in values]
+        counted = Cell("–" if math.isnan(size) else f"{size:.0f}")
+        body.append([Cell(metric_label(name)), *cells, counted])
+    title = f"Probes on {STAGES[stage]}"
+    caption = "Out of fold, split by subject, with 95% bootstrap intervals; n counts subjects."
+    columns = ["probe", *(method_label(method) for method in methods), "n"]
+    return Table(title, caption, columns, body, download(rows), file_name(title))
+
+
+def _evidence(model: ModelRecord) -> list[Drawing]:
+    """Where the site's signature sits: KL(p(site|x) || p(site|x without this evidence))."""
+    frame = model.tables.get("evidence", pd.DataFrame())
+    if not {"method", "evidence", "kl_nats"} <= set(frame.columns) or frame.empty:
+        return []
+    wide = frame.pivot_table(index="evidence", columns="method", values="kl_nats")
+    if not {"none", OURS} <= set(wide.columns):
+        return []
+    wide = wide.sort_values("none", ascending=False).head(STRONGEST)
+    rows = [
+        {"label": str(name).removeprefix("image_").replace("_", " "), "before": row["none"],
+         "after": row[OURS], "low": math.nan, "high": math.nan}
+        for name, row in wide.iterrows()
+    ]  # fmt: skip
+    label = "KL(p(site|x) || p(site|x without it)) (nats)"
+    caption = (
+        "What gives the site away: how much a linear site probe's opinion changes when one kind of "
+        "evidence is taken from it. Circles before, diamonds after; 0 is no evidence left."
+    )
+    return [drawing(figures.dumbbells(rows, label, None), "Evidence of the site", caption)]
+
+
+def _overlap(model: ModelRecord) -> list[Table]:
+    frame = model.tables.get("overlap", pd.DataFrame())
+    if not {"factor", "first_site", "second_site", "overlap"} <= set(frame.columns) or frame.empty:
+        return []
+    labels = {name: str(name).replace("_", " ") for name in frame.columns}
+    caption = (
+        "How much the sites' patients overlap in each trait, 0 to 1. Where they do not, scanner "
+        "and patient cannot be told apart, and no number is given."
+    )
+    return [table("Overlap of the sites' patients", caption, frame, labels, frame)]
+
+
+def distance_section(study: StudyRecord, model: ModelRecord) -> Section:
+    """Distances between the sites' distributions as matrices, before and after."""
+    section = Section("distances", "Distance between sites",
+        "How far apart the sites' grey values lie, before and after.")  # fmt: skip
+    frame = model.tables.get("site_divergence", pd.DataFrame())
+    drawn = [
+        _matrices(study, frame, column, label)
+        for column, label in DISTANCES.items()
+        if {"method", "site_a", "site_b", column} <= set(frame.columns) and len(frame)
+    ]
+    section.blocks.extend(drawn if len(study.sites) <= MOST_SITES else [])
+    if not section.blocks:
+        why = "There are too many sites to draw" if drawn else "Nothing was measured to draw"
+        section.blocks.append(Text(f"{why} a matrix of site pairs.", "note"))
+    known = set(model.metrics["metric"]) if len(model.metrics) else set()
+    names = [name for name in DISTANCES if name in known]
+    if names:
+        title = "Distance between sites, all methods"
+        section.blocks.append(method_table(model.metrics, names, title))
+    return section
+
+
+def _matrices(study: StudyRecord, frame: pd.DataFrame, column: str, label: str) -> Drawing:
+    tables = {}
+    for method, title in (("none", "before"), (OURS, "after")):
+        rows = frame[frame["method"] == method]
+        if len(rows):
+            wide = rows.pivot_table(index="site_a", columns="site_b", values=column)
+            half = wide.reindex(index=study.site_names, columns=study.site_names).to_numpy()
+            full = np.where(np.isnan(half), half.T, half)
+            np.fill_diagonal(full, 0.0)
+            tables[title] = full
+    figure = figures.matrices(tables, study.site_names, label)
+    caption = f"{label} of the sites' HU histograms, pair by pair; darker is further apart."
+    return drawing(figure, label, caption, wide=True)

@@ -1,0 +1,138 @@
+"""The whole chain on a small simulated study, and what a rerun does and does not touch."""
+
+import json
+import sqlite3
+
+import pandas as pd
+import pytest
+from study import simulated_rows
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("small_study")]
+
+METRIC_COLUMNS = [
+    "metric",
+    "method",
+    "stage",
+    "site",
+    "value",
+    "ci_low",
+    "ci_high",
+    "unit",
+    "n",
+]
+METHODS = {"none", "histogram_matching", "band_energy", "physics_control", "ctharmony"}
+AGGREGATES = {"evaluate", "report", "track"}
+
+
+def metrics_of(study) -> pd.DataFrame:
+    return pd.read_csv(study.results / "evaluation" / "factorised" / "metrics.tsv", sep="\t")
+
+
+def test_metrics_compare_all_methods(finished_study):
+    metrics = metrics_of(finished_study)
+    assert list(metrics.columns) == METRIC_COLUMNS
+    paired = metrics[(metrics.metric == "paired_mae_hu") & (metrics.site == "all")]
+    assert set(paired.method) >= METHODS
+    assert paired.value.between(0, 500).all()
+    assert (paired.n > 0).all()
+    terms = set(metrics.metric)
+    assert {"rate_nats", "distortion_nats", "mutual_information_nats"} <= terms
+
+
+def test_every_scan_is_harmonized_on_its_own_grid(finished_study):
+    import nibabel as nib
+
+    pairs = 0
+    for table in sorted(finished_study.results.glob("harmonized/factorised/*/*/harmonized.tsv")):
+        site, batch = table.parts[-3:-1]
+        for scan in pd.read_csv(table, sep="\t").query("status != 'set_aside'").scan:
+            before = nib.load(finished_study.results / f"ingested/{site}/{batch}/{scan}.nii.gz")
+            after = nib.load(table.parent / f"{scan}.nii.gz")
+            assert after.shape == before.shape
+            assert (after.affine == before.affine).all()
+            assert after.get_data_dtype() == "int16"
+            pairs += 1
+    assert pairs == 12
+
+
+def test_target_scans_come_out_unchanged(finished_study):
+    for table in finished_study.results.glob("harmonized/factorised/alpine/*/harmonized.tsv"):
+        assert (pd.read_csv(table, sep="\t").max_absolute_change_hu == 0).all()
+
+
+def test_registration_raises_mutual_information(finished_study):
+    tables = sorted(finished_study.results.glob("registered/*/*/registration.tsv"))
+    rows = pd.concat([pd.read_csv(table, sep="\t") for table in tables])
+    assert len(rows) == 12
+    moved = rows[rows.status != "failed"]
+    assert len(moved) >= 10
+    assert (moved.mi_after_nats >= moved.mi_before_nats - 0.02).all()
+    assert moved.mi_after_nats.mean() > moved.mi_before_nats.mean()
+
+
+def test_report_stands_alone(finished_study):
+    page = (finished_study.results / "report.html").read_text()
+    assert "<html" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+    assert "summit" in page
+
+
+def test_mlflow_holds_the_run(finished_study):
+    tracked = json.loads((finished_study.results / "mlflow" / "tracked.json").read_text())
+    assert tracked
+    with sqlite3.connect(finished_study.results / "mlflow" / "mlflow.db") as store:
+        runs = store.execute("select count(*) from runs").fetchone()[0]
+        values = store.execute("select count(*) from metrics where key like 'paired_mae_hu%'")
+        assert runs >= 1
+        assert values.fetchone()[0] >= len(METHODS)
+
+
+def test_second_run_has_nothing_to_do(finished_study):
+    assert "Nothing to be done" in finished_study.finish()
+
+
+def test_a_new_query_site_reruns_only_its_own_jobs(finished_study):
+    study = finished_study
+    before = study.fingerprints()
+    study.manifests["meadow"] = ("query", "meadow", simulated_rows("meadow", "query", study.config))
+    study.write()
+    own = {"simulate": 1, "ingest": 1, "register": 1, "adapt": 1, "baseline": 1, "harmonize": 1}
+    expected = {**own, "features": 2, **dict.fromkeys(AGGREGATES, 1), "study": 1}
+    assert study.planned() == expected
+    study.finish()
+    after = study.fingerprints()
+    aggregates = ("evaluation/", "report.html", "mlflow/")
+    kept = {name: value for name, value in before.items() if not name.startswith(aggregates)}
+    assert {name: after.get(name) for name in kept} == kept
+    assert "meadow" in set(metrics_of(study).site)
+
+
+def test_killed_and_restarted_ends_as_if_undisturbed(finished_study, make_small_study, tmp_path):
+    study = make_small_study(tmp_path)
+    study.kill_after("ingested/alpine/b0000/alpine-01.nii.gz")
+    study.run("--unlock")
+    study.finish("--until", "register")
+    below = ("ingested/alpine", "ingested/summit", "registered/alpine", "registered/summit")
+    assert study.fingerprints(*below) == finished_study.fingerprints(*below)
+
+
+def test_an_unreadable_scan_is_set_aside_and_the_rest_goes_on(finished_study, tmp_path):
+    study = finished_study
+    broken = study.folder / "broken.nii.gz"
+    broken.write_bytes(b"not a scan")
+    series = sorted((study.results / "simulated/summit/b0000/dicom").iterdir())[0]
+    rows = [
+        {"scan": "visitor-1", "subject": "visitor-1", "path": str(series)},
+        {"scan": "visitor-2", "subject": "visitor-2", "path": str(broken)},
+    ]
+    study.manifests["visitor"] = ("query", None, rows)
+    study.write()
+    study.finish()
+    scans = pd.read_csv(study.results / "ingested/visitor/b0000/scans.tsv", sep="\t")
+    assert dict(zip(scans.scan, scans.status, strict=True))["visitor-2"] == "set_aside"
+    assert scans.set_index("scan").status["visitor-1"] in ("ok", "warned")
+    reason = scans.set_index("scan").reason["visitor-2"]
+    assert "visitor-2" in reason and "visitor" in reason
+    assert "visitor-2" in (study.results / "report.html").read_text()
+    assert (study.results / "harmonized/factorised/visitor/b0000/visitor-1.nii.gz").exists()

@@ -48,14 +48,15 @@ def edge_overlay(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     strength = np.hypot(*np.gradient(one.astype(np.float32)))
     picture = _coloured(two)
     threshold = np.percentile(strength, EDGE_PERCENTILE)
-    picture[strength > max(float(threshold), 1.0)] = EDGE_COLOUR
+    picture[strength >= max(float(threshold), 1.0)] = EDGE_COLOUR
     return picture
 
 
 def _plane(volume: np.ndarray, axis: int, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Middle plane as grey levels, head and front of the body upwards."""
+    """Middle plane as grey levels as radiologists look at it: head or front up, right at left."""
     low, high = WINDOW_HU
     plane = np.take(volume, volume.shape[axis] // 2, axis=axis)[::-1]
+    plane = plane if axis == 2 else plane[:, ::-1]
     grey = ((plane.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
     steps = [step for number, step in enumerate(spacing) if number != axis]
     repeats = [max(1, round(step / min(spacing))) for step in steps]

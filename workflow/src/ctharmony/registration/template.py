@@ -4,20 +4,34 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage
 
 from ctharmony.registration.engine import find_transform, prepare_fixed
 from ctharmony.registration.judgement import measure
 from ctharmony.registration.pyramid import Image, above_threshold
-from ctharmony.registration.resampling import Grid, isotropic_grid, resample
+from ctharmony.registration.resampling import isotropic_grid, resample
 from ctharmony.registration.settings import RegistrationSettings
 
 
-def take_evenly(items: list, most: int) -> list:
-    """At most `most` items at even steps through the list, first one included."""
-    if len(items) <= most:
-        return items
-    return [items[(number * len(items)) // most] for number in range(most)]
+def candidates(scans: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most `most` usable training scans, at even steps through the sites' rows.
+
+    Args:
+        scans: rows of the reference sites' scans.tsv, in order.
+        most: as many as are compared; comparing costs the square of this.
+
+    Raises:
+        ValueError: no training scan is usable.
+    """
+    usable = scans[scans.status.isin(["ok", "warned"]) & (scans.split == "train")]
+    if usable.empty:
+        raise ValueError(
+            "no reference site has a usable training scan to make the template from; "
+            "add scans, or name a file in the config's registration.template"
+        )
+    count = min(most, len(usable))
+    return usable.iloc[[(number * len(usable)) // count for number in range(count)]]
 
 
 def medoid(
@@ -32,10 +46,8 @@ def medoid(
         the winner's place, and the (n,) mean likeness of each scan to the others.
 
     Raises:
-        ValueError: there is no image, or one has an empty body mask.
+        ValueError: an image has an empty body mask.
     """
-    if not images:
-        raise ValueError("no training scan of a reference site is usable as template")
     coarse = _coarse(settings)
     scans = [prepare_fixed(image, coarse, seed) for image in images]
     likeness = np.zeros((len(images), len(images)))
@@ -49,15 +61,15 @@ def medoid(
     return int(mean.argmax()), mean
 
 
-def freeze(image: Image, step_mm: float) -> tuple[np.ndarray, np.ndarray, Grid]:
-    """The template on cubic voxels: HU (z, y, x), mask (0 outside, 1 body, 2 lung) and grid.
+def freeze(image: Image, step_mm: float) -> Image:
+    """The template on cubic voxels of `step_mm`: HU (z, y, x) and mask (0 outside, 1 body, 2 lung).
 
     A scan with thick slices is interpolated between them; its outline stays where it was.
     """
-    grid = isotropic_grid(image.hu.shape, image.affine, step_mm)
-    volume = resample(image.hu, image.affine, np.eye(4), grid, order=1)
-    mask = resample(image.mask, image.affine, np.eye(4), grid, order=0, outside=0.0)
-    return volume, mask.astype(np.uint8), grid
+    grid, still = isotropic_grid(image.hu.shape, image.affine, step_mm), np.eye(4)
+    volume = resample(image.hu, image.affine, still, grid, order=1)
+    mask = resample(image.mask, image.affine, still, grid, order=0, outside=0.0)
+    return Image(volume, grid.affine, mask.astype(np.uint8))
 
 
 def find_body(volume: np.ndarray) -> np.ndarray:

@@ -1,0 +1,141 @@
+"""The two rules' scripts, run as Snakemake runs them, on three small scans."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctharmony.io.files import read_json
+from ctharmony.io.tables import read_table, write_table
+from ctharmony.io.volumes import read_volume, write_volume
+from ctharmony.registration.pyramid import Image
+from ctharmony.registration.transforms import about, distance, from_itk, rotation
+
+SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
+POSE = about(rotation(np.array([0, 0, 1.0]), 6.0), np.zeros(3), np.array([10.0, -5, 7]))
+CONFIG = {
+    "template": "medoid",
+    "template_mask": None,
+    "template_spacing_mm": 3.0,
+    "candidates": 3,
+    "interpolation_order": 1,
+}
+
+
+def write_batch(folder: Path, images: dict[str, Image]) -> None:
+    rows = [
+        {"site": folder.parent.name, "batch": folder.name, "scan": scan, "split": "train",
+         "status": "ok", "reason": ""}
+        for scan in images
+    ]  # fmt: skip
+    for scan, image in images.items():
+        write_volume(folder / f"{scan}.nii.gz", image.hu, image.affine)
+        write_volume(folder / f"{scan}_mask.nii.gz", image.mask, image.affine, np.uint8)
+    rows.append(rows[0] | {"scan": "torn", "status": "set_aside", "reason": "two slices missing"})
+    write_table(folder / "scans.tsv", pd.DataFrame(rows))
+
+
+def run(script: str, inputs: dict, output: Path, settings: dict) -> None:
+    snakemake = SimpleNamespace(
+        input=SimpleNamespace(**inputs),
+        output=[str(output)],
+        params=SimpleNamespace(settings=settings, seed=1, rows=[]),
+        threads=1,
+        log=[],
+    )
+    runpy.run_path(str(SCRIPTS / f"{script}.py"), init_globals={"snakemake": snakemake})
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, block, fixed_scan, make_scan, make_organs) -> tuple[Path, dict]:
+    """Two sites: one patient in two poses, and a noise volume."""
+    root = tmp_path_factory.mktemp("study")
+    moved = make_scan(make_organs(1), pose=POSE, seed=4)
+    noise = np.random.default_rng(0).normal(0, 300, (40, 60, 60)).astype(np.float32)
+    static = Image(noise, np.diag([5.0, 5, 5, 1]), np.ones(noise.shape, np.uint8))
+    write_batch(root / "ingested/north/b0000", {"first": fixed_scan})
+    write_batch(root / "ingested/south/b0000", {"second": moved, "static": static})
+    settings = CONFIG | block
+    folders = [str(root / f"ingested/{site}/b0000") for site in ("north", "south")]
+    run("template", {"ingested": folders}, root / "template", settings)
+    for site in ("north", "south"):
+        inputs = {
+            "ingested": str(root / f"ingested/{site}/b0000"),
+            "template": str(root / "template"),
+        }
+        run("register", inputs, root / f"registered/{site}/b0000", settings)
+    return root, settings
+
+
+def test_template_is_the_scan_most_like_the_others(study):
+    record = read_json(study[0] / "template/template.json")
+    likeness = record["likeness"]
+    assert set(likeness) == {"north/first", "south/second", "south/static"}
+    assert record["source"] != "south/static"
+    assert likeness["south/static"] < 0.1 * max(likeness.values())
+    volume = read_volume(study[0] / "template/template.nii.gz")
+    mask = read_volume(study[0] / "template/template_mask.nii.gz")
+    assert volume.spacing == pytest.approx((3.0, 3.0, 3.0)) and mask.hu.shape == volume.hu.shape
+    assert volume.hu[mask.hu > 0].mean() > -500 > volume.hu[mask.hu == 0].mean()
+
+
+def test_rows_say_what_became_of_every_scan(study):
+    table = read_table(study[0] / "registered/south/b0000/registration.tsv").set_index("scan")
+    assert list(table.status) == ["ok", "failed", "set_aside"]
+    assert table.reason["torn"] == "two slices missing" and "explains" in table.reason["static"]
+    assert table.mi_after_nats["second"] >= table.mi_before_nats["second"]
+    assert table.coverage["second"] > 0.8
+    folder = study[0] / "registered/south/b0000"
+    assert (folder / "static.png").exists() and not (folder / "static.nii.gz").exists()
+    assert not (folder / "torn.tfm").exists()
+
+
+def test_transforms_relate_the_two_poses(study):
+    maps = [
+        from_itk((study[0] / f"registered/{place}.tfm").read_text())
+        for place in ("north/b0000/first", "south/b0000/second")
+    ]
+    points = np.random.default_rng(0).uniform(-90, 90, (100, 3))
+    between = maps[1] @ np.linalg.inv(maps[0])
+    assert np.median(distance(between, POSE, points)) < 0.3
+
+
+def test_registered_volumes_lie_on_the_template(study):
+    template = read_volume(study[0] / "template/template.nii.gz")
+    mask = read_volume(study[0] / "template/template_mask.nii.gz").hu > 0
+    for place in ("north/b0000/first", "south/b0000/second"):
+        moved = read_volume(study[0] / f"registered/{place}.nii.gz")
+        np.testing.assert_allclose(moved.affine, template.affine)
+        shown = mask & (moved.hu > -1024)
+        assert np.abs(moved.hu - template.hu)[shown].mean() < 25
+
+
+def test_running_again_writes_the_same_bytes(study, tmp_path):
+    root, settings = study
+    inputs = {"ingested": str(root / "ingested/north/b0000"), "template": str(root / "template")}
+    run("register", inputs, tmp_path / "again", settings)
+    for path in sorted((root / "registered/north/b0000").iterdir()):
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+
+
+def test_a_file_can_be_the_template(study, tmp_path):
+    root, settings = study
+    named = settings | {"template": str(root / "ingested/north/b0000/first.nii.gz")}
+    run("template", {"ingested": []}, tmp_path / "template", named)
+    volume = read_volume(tmp_path / "template/template.nii.gz")
+    mask = read_volume(tmp_path / "template/template_mask.nii.gz").hu
+    truth = read_volume(root / "ingested/north/b0000/first_mask.nii.gz")
+    share = (mask > 0).sum() * 27.0 / ((truth.hu > 0).sum() * np.prod(truth.spacing))
+    assert share == pytest.approx(1.0, abs=0.05) and volume.hu.min() < -900
+
+
+def test_no_training_scan_is_said_in_words(study, tmp_path):
+    root, settings = study
+    folder = tmp_path / "ingested/west/b0000"
+    table = read_table(root / "ingested/north/b0000/scans.tsv")
+    write_table(folder / "scans.tsv", table.assign(split="test"))
+    with pytest.raises(ValueError, match="usable training scan"):
+        run("template", {"ingested": [str(folder)]}, tmp_path / "template", settings)

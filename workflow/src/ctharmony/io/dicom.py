@@ -17,7 +17,8 @@ from ctharmony.io.scan import (
     Scan,
     SetAside,
     check_geometry,
-    check_size,
+    check_slices,
+    check_voxels,
     to_int16,
     to_ras,
 )
@@ -69,10 +70,11 @@ def convert_series(path: Path, series: str, rule: SeriesRule, limits: InputLimit
 
 
 def _from_slices(chosen: list[Header], limits: InputLimits) -> Scan:
-    shape = (chosen[0].integer("Columns", 0), chosen[0].integer("Rows", 0), len(chosen))
-    check_size(shape, limits)
+    first = chosen[0]
+    check_voxels((first.integer("Columns", 0), first.integer("Rows", 0), len(chosen)), limits)
+    check_slices(len(chosen), limits)
     stack = stacked(chosen)
-    check_size((*shape[:2], len(stack.headers)), limits)
+    check_slices(len(stack.headers), limits)
     tags = acquisition_tags(stack.headers[0])
     steps = gaps(stack)
     uneven = float(np.abs(steps / np.median(steps) - 1).max())
@@ -102,8 +104,9 @@ def _regular(stack: Stack, tags: dict, limits: InputLimits) -> Scan:
 
 
 def _multi_frame(header: Header, tags: dict, limits: InputLimits) -> Scan:
-    frames = (header.integer("Columns", 0), header.integer("Rows", 0))
-    check_size((*frames, header.integer("NumberOfFrames", 1)), limits)
+    frames = header.integer("NumberOfFrames", 1)
+    check_voxels((header.integer("Columns", 0), header.integer("Rows", 0), frames), limits)
+    check_slices(frames, limits)
     with tempfile.TemporaryDirectory(prefix="ctharmony-") as folder:
         image = _run_dcm2niix((header,), Path(folder), limits)
         if image is None:

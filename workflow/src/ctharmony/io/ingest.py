@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import math
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ctharmony.io.dicom_series import SeriesRule
 from ctharmony.io.files import write_json
 from ctharmony.io.nifti import read_scan
 from ctharmony.io.scan import InputLimits, Scan, SetAside, check_hounsfield
-from ctharmony.io.sidecar import Vocabulary, deidentified, maker, withheld
+from ctharmony.io.sidecar import Vocabulary, as_number, deidentified, maker, withheld
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
 
@@ -89,7 +90,11 @@ def ingest_batch(rows: list[dict[str, Any]], intake: Intake) -> None:
     Args:
         rows: manifest rows: scan, subject, path, optional series, split, kernel, kvp ...
         intake: the batch.
+
+    Raises:
+        ValueError: a scan id is not a plain name, or two rows would write the same files.
     """
+    _check_ids([str(row["scan"]) for row in rows])
     intake.folder.mkdir(parents=True, exist_ok=True)
     results = [_ingest_or_set_aside(row, intake) for row in rows]
     covariates = [name for row in rows for name in row if name not in _own_columns()]
@@ -118,6 +123,20 @@ def read_source(path: Path, series: str, rule: SeriesRule, limits: InputLimits) 
             "give the DICOM series"
         )
     return convert_series(path, series, rule, limits)
+
+
+def _check_ids(scans: list[str]) -> None:
+    for scan in scans:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", scan):
+            raise ValueError(
+                f"the scan id {scan!r} must be 1 to 64 letters, digits, '-' or '_', the first a "
+                "letter or digit; rename it in the manifest"
+            )
+    if len({*scans, *(f"{scan}_mask" for scan in scans)}) < 2 * len(scans):
+        raise ValueError(
+            "two scan ids of a batch are equal, or one is another's with _mask behind it; rename "
+            "one in the manifest"
+        )
 
 
 def _own_columns() -> tuple[str, ...]:
@@ -201,7 +220,7 @@ def _acquisition(given: dict[str, Any], tags: dict[str, Any]) -> dict[str, Any]:
     found = {column: given.get(column, tags.get(name)) for column, name in ACQUISITION.items()}
     if "manufacturer" in given:
         found["manufacturer"] = maker(str(given["manufacturer"]))
-    return found
+    return found | {name: as_number(found[name]) for name in ("kvp", "slice_thickness_mm")}
 
 
 def _write(scan: Scan, labels: np.ndarray, sidecar: dict[str, Any], stem: Path) -> str:

@@ -12,7 +12,8 @@ from ctharmony.io.scan import (
     Scan,
     SetAside,
     check_geometry,
-    check_size,
+    check_slices,
+    check_voxels,
     to_int16,
     to_ras,
 )
@@ -47,11 +48,11 @@ def read_scan(path: Path, limits: InputLimits) -> Scan:
         shape = shape[:-1]
     if len(shape) != 3:
         raise SetAside(f"it has {len(shape)} dimensions where a scan has three; export one volume")
-    check_size((*shape[:2], max(shape)), limits)
+    check_voxels(shape, limits)
     affine, notes = _affine(image)
     data, slope, intercept = _stored(image, shape)
     volume, turned = to_ras(data, affine)
-    check_size(volume.shape[::-1], limits)
+    check_slices(len(volume), limits)
     _check_slice_axis(affine, limits)
     check_geometry(turned, limits)
     hu, lost = to_int16(volume, slope, intercept, limits)
@@ -110,8 +111,6 @@ def _affine(image: nib.Nifti1Image) -> tuple[np.ndarray, list[str]]:
 
 def _check_slice_axis(affine: np.ndarray, limits: InputLimits) -> None:
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(lengths).all() or (lengths <= 0).any():
-        return  # check_geometry says so
     slice_axis = int(lengths.argmax())
     unequal = lengths[slice_axis] > 1.5 * np.median(lengths)
     upright = abs(affine[2, slice_axis]) / lengths[slice_axis]

@@ -1,10 +1,13 @@
 """One scan on its way in: what was read, and the sentence that says why it cannot be used."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+
+SHORTEST_MM = 1e-3
 
 
 class SetAside(ValueError):  # noqa: N818 - an outcome, not a programming error
@@ -77,8 +80,16 @@ def to_ras(raw: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
     Returns:
         A view of shape (slices, rows, columns), and its affine for (column, row, slice).
+
+    Raises:
+        SetAside: an axis has no length or no direction of its own.
     """
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or (lengths < SHORTEST_MM).any():
+        raise SetAside("its header has no usable voxel size; export it again")
     turn = nib.io_orientation(affine)
+    if np.isnan(turn).any():
+        raise SetAside("its axes do not span space; export it again")
     turned = nib.apply_orientation(raw, turn)
     return turned.T, affine @ nib.orientations.inv_ornt_aff(turn, raw.shape)
 
@@ -103,37 +114,41 @@ def to_int16(
     return hu, lost
 
 
-def check_size(shape: tuple[int, ...], limits: InputLimits) -> None:
-    """Refuse what has too few slices or too many voxels, before pixels are read.
+def check_voxels(shape: tuple[int, ...], limits: InputLimits) -> None:
+    """Refuse a scan that declares too many voxels or none, before its pixels are read.
 
     Raises:
         SetAside: with the numbers.
     """
-    if min(shape) < 1 or int(np.prod([int(side) for side in shape], dtype=object)) > (
-        limits.max_voxels
-    ):
+    sides = [int(side) for side in shape]
+    if min(sides) < 1 or math.prod(sides) > limits.max_voxels:
         raise SetAside(
-            f"it declares {' x '.join(map(str, shape))} voxels, more than the {limits.max_voxels} "
+            f"it declares {' x '.join(map(str, sides))} voxels where 1 to {limits.max_voxels} are "
             "allowed; export one series, or raise ingest.input.max_voxels"
         )
-    if shape[-1] < limits.min_slices:
+
+
+def check_slices(count: int, limits: InputLimits) -> None:
+    """Refuse a scan of too few slices.
+
+    Raises:
+        SetAside: with the numbers.
+    """
+    if count < limits.min_slices:
         raise SetAside(
-            f"it has {shape[-1]} slice(s) where {limits.min_slices} are needed; export the whole "
-            "axial series"
+            f"it has {count} slice(s) where {limits.min_slices} are needed; export the whole axial "
+            "series"
         )
 
 
 def check_geometry(affine: np.ndarray, limits: InputLimits) -> None:
-    """Refuse an affine that is broken, mirrored, sheared, tipped out of the axial plane, or sparse.
+    """Refuse an affine (as `to_ras` gives it) that is sheared, not axial, or sparse.
 
     Raises:
         SetAside: with the numbers.
     """
-    columns = affine[:3, :3]
-    lengths = np.linalg.norm(columns, axis=0)
-    if not np.isfinite(affine).all() or (lengths < 1e-3).any():
-        raise SetAside("its header has no usable voxel size; export it again")
-    unit = columns / lengths
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    unit = affine[:3, :3] / lengths
     skew = np.abs(unit.T @ unit - np.eye(3)).max()
     if skew > 1e-3:
         raise SetAside("its axes are not at right angles (sheared); export the DICOM series")

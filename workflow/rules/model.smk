@@ -19,7 +19,7 @@ rule train:
         rows=rows_of_role("reference"),
         sites=sites_of("reference"),
         settings=lambda wildcards: MODELS[wildcards.model],
-        operator_settings=config["harmonization"],
+        operator_settings=config["harmonization"]["operator"],
         checkpoint=at("checkpoints/{model}"),
         seed=config["seed"],
         version=VERSIONS["train"],
@@ -44,7 +44,7 @@ rule adapt:
     params:
         rows=lambda wildcards: list(COHORT.sites[wildcards.site].rows),
         settings=lambda wildcards: MODELS[wildcards.model],
-        operator_settings=config["harmonization"],
+        operator_settings=config["harmonization"]["operator"],
         seed=config["seed"],
         version=VERSIONS["adapt"],
     script:

@@ -53,7 +53,8 @@ class Anatomy:
         lung_after: how many solids are drawn before the lung.
         lung: the parenchyma.
         spine: (4, 4) float64: y, half axes and height of vertebrae; disc, shell, inside.
-        capsules: (n, 12) float64: two ends (x, y, z) and two radii in mm, then water, bone and
+        trees: (n, 12) float64 capsules of lung vessels and airways, drawn before the heart.
+        capsules: (n, 12) float64 drawn last: two ends (x, y, z), two radii in mm, water, bone and
             iodine in g/cm3 and the label.
         texture: (z, y, x) float32 tile of unit variance, voxel TILE_MM.
         holes: (z, y, x) float32 tile, uniform in 0..1; values under the emphysema fraction are
@@ -63,6 +64,7 @@ class Anatomy:
     solids: np.ndarray
     lung_after: int
     lung: Lung
+    trees: np.ndarray
     spine: np.ndarray
     capsules: np.ndarray
     texture: np.ndarray
@@ -88,9 +90,9 @@ def make_anatomy(factors: Factors, seed: int, subject: str, contrast_mg_ml: floa
     random = stream(seed, "anatomy", subject)
     torso = make_torso(factors, random)
     wall, heart = wall_solids(torso, tissues), heart_solids(torso, tissues)
+    trees = vessels.lung_trees(torso, tissues, random)
     capsules = [
         *vessels.mediastinum(torso, tissues),
-        *vessels.lung_trees(torso, tissues, random),
         *vessels.nodules(torso, tissues, factors, random),
         *skeleton.bones(torso, tissues),
         *vessels.calcifications(torso, tissues, factors, random),
@@ -99,6 +101,7 @@ def make_anatomy(factors: Factors, seed: int, subject: str, contrast_mg_ml: floa
         solids=np.array(wall + heart),
         lung_after=len(wall),
         lung=_lung(torso, factors, random),
+        trees=np.array(trees),
         spine=np.array(skeleton.vertebrae(torso, tissues)),
         capsules=np.array(capsules),
         texture=_field(random, TEXTURE_MM),

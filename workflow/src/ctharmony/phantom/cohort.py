@@ -17,7 +17,14 @@ from ctharmony.phantom.population import (
 )
 from ctharmony.phantom.scanner import Sampling, Scanner, parse_sampling, parse_scanner
 from ctharmony.phantom.tissues import LABELS
-from ctharmony.phantom.visit import PosedPatient, Visit, draw_pose, grid_affine, show
+from ctharmony.phantom.visit import (
+    Exposure,
+    PosedPatient,
+    Visit,
+    draw_pose,
+    expose,
+    grid_affine,
+)
 
 
 @dataclass(frozen=True)
@@ -110,28 +117,20 @@ class Study:
         pose = draw_pose(visit, self.scanner)
         reach = max(self.scanner.slice_thickness_mm, self.target.slice_thickness_mm)
         patient = PosedPatient(anatomy, pose, self.sampling, reach)
-        paths = patient.paths(self.scanner.slice_thickness_mm)
-        volume = show(paths, self.scanner, self.sampling, visit, "scan")
-        target, clean = self._truth(row, patient, paths, visit)
+        volumes = expose(patient, visit, self._exposures(is_travelling(row)))
         series = Series(visit, factors, self.scanner, self.sampling)
         return SimulatedScan(
             visit.scan,
-            series_datasets(volume, series),
+            series_datasets(volumes[0], series),
             self._truth_row(row, factors, patient),
-            target,
-            clean,
+            *(volumes[1:] or (None, None)),
             grid_affine(self.sampling),
         )
 
-    def _truth(
-        self, row: dict[str, Any], patient: PosedPatient, paths: np.ndarray, visit: Visit
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        if not is_travelling(row):
-            return None, None
-        if self.target.slice_thickness_mm != self.scanner.slice_thickness_mm:
-            paths = patient.paths(self.target.slice_thickness_mm)
-        target = show(paths, self.target, self.sampling, visit, "target")
-        return target, show(paths, self.target, self.sampling, None, "clean")
+    def _exposures(self, travelling: bool) -> list[Exposure]:
+        own = [Exposure(self.scanner, "scan", True)]
+        truth = [Exposure(self.target, "target", True), Exposure(self.target, "clean", False)]
+        return own + truth if travelling else own
 
     def _truth_row(
         self, row: dict[str, Any], factors: Factors, patient: PosedPatient

@@ -14,8 +14,8 @@ import math
 import numba
 import numpy as np
 
-LANES = 32
-ROW_BLOCK = 16  # image rows that stay in cache while all views pass over them
+LANES = 48
+ROW_BLOCK = 16  # rows that stay in cache while all views pass over them
 
 
 def view_angles(views: int) -> np.ndarray:
@@ -86,24 +86,29 @@ def _extents(lanes: np.ndarray) -> np.ndarray:
     return np.where(filled.any(axis=1)[:, None], np.stack([first, last], axis=1), 0)
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
 def _project(maps, extents, angles, scale, out):
-    for view in range(angles.size):
-        cosine, sine = math.cos(angles[view]), math.sin(angles[view])
-        if abs(cosine) >= abs(sine):
-            _project_view(maps[0], extents[0], (cosine, sine), scale, out[view])
-        else:
-            _project_view(maps[1], extents[1], (sine, cosine), scale, out[view])
+    rows = maps[0].shape[0]
+    for first in range(0, rows, ROW_BLOCK):
+        block = (first, min(first + ROW_BLOCK, rows))
+        for view in range(angles.size):
+            cosine, sine = math.cos(angles[view]), math.sin(angles[view])
+            if abs(cosine) >= abs(sine):
+                _add_rows(maps[0], extents[0], block, (cosine, sine), scale, out[view])
+        for view in range(angles.size):
+            cosine, sine = math.cos(angles[view]), math.sin(angles[view])
+            if abs(cosine) < abs(sine):
+                _add_rows(maps[1], extents[1], block, (sine, cosine), scale, out[view])
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _project_view(maps, extents, direction, scale, out):
+@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
+def _add_rows(maps, extents, block, direction, scale, out):
     rows, columns, lanes = maps.shape
     bins = out.shape[0]
     pixel, pitch = scale
     step = np.float32(pixel / abs(direction[0]))
     slope = pitch / (direction[0] * pixel)
-    for row in range(rows):
+    for row in range(block[0], block[1]):
         if extents[row, 1] == 0:
             continue
         shift = (row - (rows - 1) / 2) * direction[1] / direction[0]
@@ -122,7 +127,7 @@ def _project_view(maps, extents, direction, scale, out):
                 ray[lane] += lower * near[lane] + upper * far[lane]
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
 def _backproject(sinogram, angles, pitch, pixel, out):
     size, _, lanes = out.shape
     bins = sinogram.shape[1]

@@ -19,19 +19,19 @@ def project_materials(maps: np.ndarray, sampling: Sampling) -> np.ndarray:
         (materials, slices, views, bins) float32, g/cm3 mm.
     """
     angles = view_angles(sampling.views)
+    stack = maps.reshape(-1, *maps.shape[2:])
     pitch = sampling.detector_pitch_mm
-    return np.stack(
-        [project(part, sampling.object_pixel_mm, angles, sampling.bins, pitch) for part in maps]
-    )
+    paths = project(stack, sampling.object_pixel_mm, angles, sampling.bins, pitch)
+    return paths.reshape(*maps.shape[:2], *paths.shape[1:])
 
 
-def render(
+def acquire(
     paths: np.ndarray,
     scanner: Scanner,
     sampling: Sampling,
     random: np.random.Generator | None,
 ) -> np.ndarray:
-    """Measure and reconstruct.
+    """Measure and filter with the scanner's kernel.
 
     Args:
         paths: (materials, slices, views, bins) as of `project_materials`.
@@ -40,10 +40,15 @@ def render(
         random: stream of the noise; None for a noise-free image.
 
     Returns:
-        (slices, matrix, matrix) float32 HU, without offset and drift.
+        (slices, views, fine bins) float32, ready for `reconstruct`.
     """
     water = measure(paths, scanner, sampling, random)
-    filtered = filter_sinograms(water, sampling.detector_pitch_mm, get_kernel(scanner.kernel))
+    kernel = get_kernel(scanner.kernel)
+    return filter_sinograms(water, sampling.detector_pitch_mm, kernel, sampling.margin)
+
+
+def reconstruct(filtered: np.ndarray, sampling: Sampling) -> np.ndarray:
+    """Images of filtered sinograms: (slices, matrix, matrix) float32 HU, uncalibrated."""
     fine = sampling.detector_pitch_mm / UPSAMPLING
     angles = view_angles(sampling.views)
     density = backproject(filtered, angles, fine, sampling.matrix, sampling.pixel_mm)

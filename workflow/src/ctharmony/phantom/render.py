@@ -42,10 +42,32 @@ def render_maps(
     solids, first_inner = anatomy.solids, anatomy.lung_after
     _draw_solids(solids[:first_inner], grid, inverse, pixel, maps, labels)
     _draw_lung(anatomy.lung, anatomy.texture, anatomy.holes, grid, pixel, maps, labels)
+    _draw_capsules(anatomy.trees, grid, inverse, pixel, maps, labels)
     _draw_solids(solids[first_inner:], grid, inverse, pixel, maps, labels)
     _draw_spine(anatomy.spine, grid, inverse, pixel, maps, labels)
     _draw_capsules(anatomy.capsules, grid, inverse, pixel, maps, labels)
     return maps, labels
+
+
+def average_planes(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted means of planes: maps (m, planes, r, c) and weights (slices, planes) to (m, slices,
+    r, c) float32."""
+    out = np.zeros((maps.shape[0], weights.shape[0], *maps.shape[2:]), np.float32)
+    _average(maps, weights.astype(np.float32), out)
+    return out
+
+
+@numba.njit(**COMPILE)
+def _average(maps, weights, out):
+    for m in range(maps.shape[0]):
+        for s in range(weights.shape[0]):
+            for k in range(weights.shape[1]):
+                weight = weights[s, k]
+                if weight == 0:
+                    continue
+                for j in range(maps.shape[2]):
+                    for i in range(maps.shape[3]):
+                        out[m, s, j, i] += weight * maps[m, k, j, i]
 
 
 @numba.njit(**COMPILE)
@@ -142,12 +164,16 @@ def _probe(row, grid, voxel, pixel):
 @numba.njit(**COMPILE)
 def _paint(mixture, cover, voxels, maps, labels):
     first, j, k, run = voxels
+    if cover == 1.0:
+        for m in range(maps.shape[0]):
+            maps[m, k, j, first : first + run] = mixture[m]
+        labels[k, j, first : first + run] = mixture[3]
+        return
     for m in range(maps.shape[0]):
         for i in range(first, first + run):
             maps[m, k, j, i] += cover * (mixture[m] - maps[m, k, j, i])
     if cover > 0.5:
-        for i in range(first, first + run):
-            labels[k, j, i] = mixture[3]
+        labels[k, j, first : first + run] = mixture[3]
 
 
 @numba.njit(**COMPILE)

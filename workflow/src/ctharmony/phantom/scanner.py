@@ -90,6 +90,12 @@ class Sampling:
         return 2 * int(0.51 * self.field_of_view_mm / self.detector_pitch_mm) + 1
 
     @property
+    def margin(self) -> int:
+        """Bins from the detector's end to beyond the image's corner."""
+        corner = 0.5 * 2**0.5 * self.field_of_view_mm / self.detector_pitch_mm
+        return max(0, int(corner) + 2 - (self.bins - 1) // 2)
+
+    @property
     def object_size(self) -> int:
         """Rows and columns of the patient's maps."""
         return 2 * int(0.5 * self.field_of_view_mm / self.object_pixel_mm)

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ctharmony.phantom.anatomy import Anatomy
-from ctharmony.phantom.reconstruction import project_materials, render, slice_weights
-from ctharmony.phantom.render import render_maps
+from ctharmony.phantom.reconstruction import (
+    acquire,
+    project_materials,
+    reconstruct,
+    slice_weights,
+)
+from ctharmony.phantom.render import average_planes, render_maps
 from ctharmony.phantom.scanner import Sampling, Scanner
 from ctharmony.phantom.streams import stream
 
@@ -89,37 +94,54 @@ class PosedPatient:
     def paths(self, thickness_mm: float) -> np.ndarray:
         """Path lengths through every slice: (materials, slices, views, bins), g/cm3 mm."""
         centres = self.sampling.slice_positions_mm
-        shape = (len(self.maps), len(centres), *self.maps.shape[2:])
-        slices = np.zeros(shape, np.float32)
+        weights = np.zeros((len(centres), len(self.planes_mm)))
         for index, centre in enumerate(centres):
-            weights = slice_weights(centre, self.planes_mm, thickness_mm)
-            for plane in np.flatnonzero(weights):
-                slices[:, index] += np.float32(weights[plane]) * self.maps[:, plane]
-        return project_materials(slices, self.sampling)
+            weights[index] = slice_weights(centre, self.planes_mm, thickness_mm)
+        return project_materials(average_planes(self.maps, weights), self.sampling)
 
 
-def show(
-    paths: np.ndarray, scanner: Scanner, sampling: Sampling, visit: Visit | None, purpose: str
-) -> np.ndarray:
-    """The scan as delivered: noise, reconstruction, calibration offset and its drift.
+@dataclass(frozen=True)
+class Exposure:
+    """One image to be made of a posed patient.
 
-    Args:
-        paths: as of `PosedPatient.paths` with the scanner's slice thickness.
+    Attributes:
         scanner: the scanner.
-        sampling: the grids.
-        visit: streams of noise and drift; None for a noise-free scan without drift.
-        purpose: names the noise, so that repeats are independent.
+        purpose: names the streams of noise and drift, so that repeats are independent.
+        noisy: False for an image without noise and drift.
+    """
+
+    scanner: Scanner
+    purpose: str
+    noisy: bool
+
+
+def expose(patient: PosedPatient, visit: Visit, exposures: list[Exposure]) -> list[np.ndarray]:
+    """Images as delivered: noise, reconstruction, calibration offset and its drift.
 
     Returns:
-        (slices, rows, columns) float32 HU.
+        Per exposure (slices, rows, columns) float32 HU.
     """
-    random = None if visit is None else visit.stream(f"noise {purpose}")
-    drift = 0.0
-    if visit is not None:
-        drift = scanner.hu_drift * float(visit.stream(f"drift {purpose}").standard_normal())
-    volume = render(paths, scanner, sampling, random)
-    volume += np.float32(scanner.hu_offset + drift)
-    return volume
+    sampling = patient.sampling
+    paths: dict[float, np.ndarray] = {}
+    filtered = []
+    for exposure in exposures:
+        thickness = exposure.scanner.slice_thickness_mm
+        if thickness not in paths:
+            paths = {thickness: patient.paths(thickness)}
+        random = visit.stream(f"noise {exposure.purpose}") if exposure.noisy else None
+        filtered.append(acquire(paths[thickness], exposure.scanner, sampling, random))
+    volumes = np.split(reconstruct(np.concatenate(filtered), sampling), len(exposures))
+    for volume, exposure in zip(volumes, exposures, strict=True):
+        volume += np.float32(_calibration(exposure, visit))
+    return volumes
+
+
+def _calibration(exposure: Exposure, visit: Visit) -> float:
+    scanner = exposure.scanner
+    if not exposure.noisy:
+        return scanner.hu_offset
+    chance = visit.stream(f"drift {exposure.purpose}").standard_normal()
+    return scanner.hu_offset + scanner.hu_drift * float(chance)
 
 
 def _rotation(turns: np.ndarray) -> np.ndarray:

@@ -162,7 +162,7 @@ def _crossings(hu: np.ndarray, body: np.ndarray, level: float) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (level - outer) / (inner - outer)
     found = body.any(axis=1) & rising.any(axis=-1) & (first > SEARCH)
-    padding = (hu == hu.min()).all(axis=0)
+    padding = hu.max(axis=0) == hu.min()
     row = first - SEARCH + last
     found &= ~padding[np.clip(row, 0, hu.shape[1] - 1), x]
     return np.where(found, row + share, np.nan)

@@ -31,12 +31,13 @@ def histogram(hu: np.ndarray, inside: np.ndarray) -> np.ndarray:
     Returns:
         (310,) float64 that sums to 1; values beyond the range count in the end bins.
     """
-    values = hu[inside]
-    if values.size == 0:
-        return np.full(CENTRES_HU.size, np.nan)
-    bins = np.floor((np.asarray(values, dtype=np.float32) - LOWEST_HU) / BIN_HU)
-    bins = np.clip(bins, 0, CENTRES_HU.size - 1).astype(np.int64)
-    return np.bincount(bins, minlength=CENTRES_HU.size) / values.size
+    counts = np.zeros(CENTRES_HU.size)
+    for part, mask in zip(np.atleast_2d(hu), np.atleast_2d(inside), strict=True):
+        bins = np.floor((part[mask].astype(np.float32) - LOWEST_HU) / BIN_HU)
+        bins = np.clip(bins, 0, CENTRES_HU.size - 1).astype(np.int32)
+        counts += np.bincount(bins, minlength=CENTRES_HU.size)
+    total = counts.sum()
+    return counts / total if total else np.full(CENTRES_HU.size, np.nan)
 
 
 def contrast_and_entropy(

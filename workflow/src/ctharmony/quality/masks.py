@@ -56,10 +56,14 @@ def segment(hu: np.ndarray, spacing: tuple[float, float, float], how: MaskSettin
     coarse = (spacing[0], spacing[1] * factor[0], spacing[2] * factor[1])
     body = body_mask(small, coarse, how)
     lung = lung_mask(small, body, coarse, how)
-    full_body = _refined(body, hu > how.body_above_hu, factor)
-    full_lung = _refined(lung, hu < how.lung_below_hu, factor)
-    labels = full_body.astype(np.uint8)
-    labels[full_lung] = LUNG
+    labels = np.zeros(hu.shape, dtype=np.uint8)
+    # slice by slice: a thick stack of full-size masks would not fit beside the scan
+    edges = (*_core_and_reach(body), *_core_and_reach(lung))
+    for label, picture, (core, reach, lung_core, lung_reach) in zip(
+        labels, hu, zip(*edges, strict=True), strict=True
+    ):
+        label[_refined(core, reach, picture > how.body_above_hu, factor)] = BODY
+        label[_refined(lung_core, lung_reach, picture < how.lung_below_hu, factor)] = LUNG
     return labels
 
 
@@ -70,34 +74,36 @@ def block_factor(spacing: tuple[float, float, float], target_mm: float) -> tuple
 
 def block_mean(hu: np.ndarray, factor: tuple[int, int]) -> np.ndarray:
     """In-plane means of blocks, (slices, ceil(rows/f0), ceil(columns/f1)) float32, HU."""
-    hu = _whole_blocks(hu, factor)
     exact = np.float32 if np.issubdtype(hu.dtype, np.floating) else np.int32
-    sums = _per_block(hu, factor, lambda *where: np.add.reduceat(*where, dtype=exact))
+    sums = np.stack([_per_block(part, factor, np.add, exact) for part in hu])
     return sums.astype(np.float32) / np.float32(factor[0] * factor[1])
 
 
 def uniform_blocks(labels: np.ndarray, factor: tuple[int, int], mixed: int) -> np.ndarray:
     """The label of each in-plane block, or `mixed` where it holds several; uint8."""
-    labels = _whole_blocks(labels, factor)
-    lowest = _per_block(labels, factor, np.minimum.reduceat)
-    highest = _per_block(labels, factor, np.maximum.reduceat)
-    return np.where(lowest == highest, lowest, mixed).astype(np.uint8)
+    blocks = []
+    for part in labels:
+        lowest = _per_block(part, factor, np.minimum)
+        highest = _per_block(part, factor, np.maximum)
+        blocks.append(np.where(lowest == highest, lowest, mixed))
+    return np.stack(blocks).astype(np.uint8)
 
 
-def _whole_blocks(array: np.ndarray, factor: tuple[int, int]) -> np.ndarray:
-    growth = [(0, -length % side) for length, side in zip(array.shape[1:], factor, strict=True)]
-    return np.pad(array, [(0, 0), *growth], mode="edge") if np.any(growth) else array
-
-
-def _per_block(array: np.ndarray, factor: tuple[int, int], reduceat: Callable) -> np.ndarray:
-    for axis, side in zip((1, 2), factor, strict=True):
-        array = reduceat(array, np.arange(0, array.shape[axis], side), axis)
-    return array
+def _per_block(
+    picture: np.ndarray, factor: tuple[int, int], operation: np.ufunc, dtype: type | None = None
+) -> np.ndarray:
+    growth = [(0, -length % side) for length, side in zip(picture.shape, factor, strict=True)]
+    if np.any(growth):
+        picture = np.pad(picture, growth, mode="edge")
+    for axis, side in enumerate(factor):
+        starts = np.arange(0, picture.shape[axis], side)
+        picture = operation.reduceat(picture, starts, axis=axis, dtype=dtype)
+    return picture
 
 
 def body_mask(hu: np.ndarray, spacing: tuple[float, float, float], how: MaskSettings) -> np.ndarray:
     """The patient without table and clothes, holes filled; bool, on the grid of `hu`."""
-    padding = (hu == hu.min()).all(axis=0)
+    padding = hu.max(axis=0) == hu.min()
     light = (hu <= how.body_above_hu) & ~padding
     # lungs first, so that a thin chest wall is not opened away like a table
     solid = (hu > how.body_above_hu) | _lung_like(hu, light, padding, how)
@@ -185,14 +191,21 @@ def _labels_at_border(labels: np.ndarray, padding: np.ndarray) -> np.ndarray:
     return np.unique(labels[:, edge])
 
 
-def _refined(coarse: np.ndarray, candidate: np.ndarray, factor: tuple[int, int]) -> np.ndarray:
-    core = _square(coarse, [3, 3], ndimage.minimum_filter1d)
-    reach = _square(coarse, [3, 3], ndimage.maximum_filter1d)
-    return _enlarged(core, factor, candidate.shape) | (
-        _enlarged(reach, factor, candidate.shape) & candidate
+def _core_and_reach(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What surely belongs to a coarse mask, and how far it may extend at full resolution."""
+    return (
+        _square(mask, [3, 3], ndimage.minimum_filter1d),
+        _square(mask, [3, 3], ndimage.maximum_filter1d),
     )
 
 
-def _enlarged(mask: np.ndarray, factor: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
-    large = np.repeat(np.repeat(mask, factor[0], axis=1), factor[1], axis=2)
-    return large[:, : shape[1], : shape[2]]
+def _refined(
+    core: np.ndarray, reach: np.ndarray, candidate: np.ndarray, factor: tuple[int, int]
+) -> np.ndarray:
+    enlarged = [
+        np.repeat(np.repeat(mask, factor[0], axis=0), factor[1], axis=1)[
+            : candidate.shape[0], : candidate.shape[1]
+        ]
+        for mask in (core, reach)
+    ]
+    return enlarged[0] | (enlarged[1] & candidate)

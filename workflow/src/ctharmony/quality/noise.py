@@ -20,6 +20,7 @@ from ctharmony.quality.patches import (
     tiles,
 )
 
+CANDIDATES = 25  # patches looked at for each one that may be used
 FREQUENCY_STEP = 0.025
 FREQUENCIES = 0.0125 + FREQUENCY_STEP * np.arange(40)
 
@@ -64,16 +65,23 @@ def noise_sd(
         SD in HU after removal of each block's mean; NaN without enough blocks.
     """
     sides = sides_px(how.block_mm, spacing)
-    values = tiles(hu, sides).astype(np.float32)
-    whole = tiles(body, sides).all(axis=1)
-    values = values[whole]
-    means = values.mean(axis=1)
-    soft = (means > how.tissue_hu[0]) & (means < how.tissue_hu[1])
-    spread = values[soft].std(axis=1, ddof=1)
+    spread = np.concatenate(
+        [_soft_spread(hu[z : z + 1], body[z : z + 1], sides, how) for z in range(len(hu))]
+    )
     if spread.size < 20:
         return float("nan")
     typical = float(np.percentile(spread, 25))
     return mode(spread, (0.2 * typical, 3 * typical), 0.08 * typical) if typical > 0 else 0.0
+
+
+def _soft_spread(
+    hu: np.ndarray, body: np.ndarray, sides: tuple[int, int], how: NoiseSettings
+) -> np.ndarray:
+    """(n,) SD of the blocks of one slice that lie in soft tissue."""
+    values = tiles(hu, sides)[tiles(body, sides).all(axis=1)].astype(np.float32)
+    means = values.mean(axis=1)
+    soft = (means > how.tissue_hu[0]) & (means < how.tissue_hu[1])
+    return values[soft].std(axis=1, ddof=1)
 
 
 def homogeneous_patches(
@@ -86,7 +94,9 @@ def homogeneous_patches(
         a second-order surface.
     """
     sides = sides_px(how.patch_mm, spacing)
+    # most candidates fall away: many are looked at, but not all of a long scan
     corners = corners_inside(body, sides, 1.0)
+    corners = corners[thinned(np.arange(len(corners)), CANDIDATES * how.max_patches)]
     patches = cut(hu, corners, sides)
     means = patches.mean(axis=(1, 2))
     soft = (means > how.tissue_hu[0]) & (means < how.tissue_hu[1])

@@ -50,7 +50,9 @@ def corners_inside(body: np.ndarray, sides: tuple[int, int], share: float) -> np
         return np.zeros((0, 3), dtype=int)
     y = np.arange(0, body.shape[1] - sides[0] + 1, max(1, sides[0] // 2))
     x = np.arange(0, body.shape[2] - sides[1] + 1, max(1, sides[1] // 2))
-    inside = _window_sums(_window_sums(body, y, sides[0], 1), x, sides[1], 2)
+    inside = np.stack(
+        [_window_sums(_window_sums(part, y, sides[0], 0), x, sides[1], 1) for part in body]
+    )
     found = np.argwhere(inside >= share * sides[0] * sides[1])
     return np.stack([found[:, 0], y[found[:, 1]], x[found[:, 2]]], axis=1)
 

@@ -19,7 +19,7 @@ from ctharmony.phantom.tissues import make_tissues
 from ctharmony.phantom.torso import TAPER_MM, Torso, heart_solids, make_torso, wall_solids
 
 TILE_MM = 0.7
-TILE_SHAPE = (64, 128, 128)
+TILE_SHAPE = (48, 96, 96)
 TEXTURE_MM = 1.0  # correlation length of parenchyma
 TEXTURE_DENSITY = 0.018  # its standard deviation, g/cm3
 HOLE_DENSITY = 0.015  # emphysematous holes, g/cm3 (-985 HU)

@@ -24,9 +24,11 @@ class Kernel:
 # Fitted to published MTF10 and noise spectra of such kernels, and bone over standard to the
 # measured ratio of the noise spectra of one scan with B70f and B40f (tests/unit/phantom).
 KERNELS = {
+    "smooth": Kernel(cutoff=0.31, order=2.0, boost=0.0, rise=0.3),
     "soft": Kernel(cutoff=0.40, order=1.8, boost=0.0, rise=0.3),
     "standard": Kernel(cutoff=0.50, order=1.9, boost=0.0, rise=0.3),
     "detail": Kernel(cutoff=0.70, order=2.0, boost=0.4, rise=0.3),
+    "lung": Kernel(cutoff=0.60, order=1.6, boost=2.5, rise=0.55),
     "bone": Kernel(cutoff=0.52, order=1.2, boost=6.0, rise=0.66),
 }
 UPSAMPLING = 2  # rays per detector element after filtering, so that interpolation blurs little

@@ -18,6 +18,7 @@ MURRAY = 2.7
 MEDIASTINUM = (8.0, 20.0, -18.0, 42.0)  # half width, its bulge, where that is (y) and how long, mm
 ARTERY_TARGETS, VEIN_TARGETS, AIRWAY_TARGETS = 900, 700, 160
 LEAF_MM, AIRWAY_LEAF_MM = 0.40, 0.55
+REACH = 0.45  # of the way to the middle of its targets, before a branch splits
 
 
 def mediastinal_width(y: np.ndarray) -> np.ndarray:
@@ -86,23 +87,42 @@ def _targets(torso: Torso, side: float, count: int, random: np.random.Generator)
 def _tree(
     root: np.ndarray, targets: np.ndarray, leaf: tuple[float, float], tissue: Mixture
 ) -> list[Capsule]:
-    """Capsules of a tree; `leaf` is the radius of its ends and what is added everywhere, mm."""
-    rows: list[Capsule] = []
-    waiting = [(root, targets, _radius(len(targets), leaf))]
-    while waiting:
-        start, cloud, before = waiting.pop()
-        radius = _radius(len(cloud), leaf)
-        end = cloud[0] if len(cloud) == 1 else start + 0.45 * (cloud.mean(axis=0) - start)
-        rows.append(capsule(tuple(start), tuple(end), (min(before, 1.2 * radius), radius), tissue))
-        if len(cloud) > 1:
-            axis = np.ptp(cloud - end, axis=0).argmax()
-            order = np.argsort(cloud[:, axis], kind="stable")
-            middle = len(cloud) // 2
-            waiting += [(end, cloud[part], radius) for part in (order[:middle], order[middle:])]
-    return rows
+    """Capsules of a tree; `leaf` is the radius of its ends and what is added everywhere, mm.
+
+    Works on all branches of one generation at once: `counts` targets of each lie side by side.
+    """
+    rows: list[np.ndarray] = []
+    points, counts = targets, np.array([len(targets)])
+    starts, before = root[None], _radius(counts, leaf)
+    while len(counts):
+        firsts = np.cumsum(counts) - counts
+        middles = np.add.reduceat(points, firsts) / counts[:, None]
+        ends = starts + np.where(counts == 1, 1.0, REACH)[:, None] * (middles - starts)
+        radii = _radius(counts, leaf)
+        ahead = np.minimum(before, 1.2 * radii)
+        same = np.broadcast_to(np.array(tissue), (len(counts), len(tissue)))
+        rows.append(np.column_stack([starts, ends, ahead, radii, same]))
+        points, split = _split(points, counts, firsts)
+        going = counts > 1
+        starts, before = np.repeat(ends[going], 2, axis=0), np.repeat(radii[going], 2)
+        counts = split
+    return [tuple(row) for row in np.concatenate(rows)]
 
 
-def _radius(leaves: int, leaf: tuple[float, float]) -> float:
+def _split(
+    points: np.ndarray, counts: np.ndarray, firsts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Halve every cloud of several targets across its longest side; single targets end."""
+    going = counts > 1
+    extent = np.maximum.reduceat(points, firsts) - np.minimum.reduceat(points, firsts)
+    cloud = np.repeat(np.arange(len(counts)), counts)
+    along = points[np.arange(len(points)), extent.argmax(axis=1)[cloud]]
+    order = np.lexsort((along, cloud))
+    halves = np.stack([counts // 2, counts - counts // 2], axis=1)[going].ravel()
+    return points[order][going[cloud[order]]], halves
+
+
+def _radius(leaves: np.ndarray, leaf: tuple[float, float]) -> np.ndarray:
     return leaf[0] * leaves ** (1.0 / MURRAY) + leaf[1]
 
 

@@ -4,10 +4,11 @@ E[KL(q(z|x) || p(z))] = I_q(X; Z) + KL(q(z) || p(z))            (Hoffman & Johns
 KL(q(z) || p(z)) = TC(q(z)) + sum_d KL(q(z_d) || p(z_d))        (Chen et al., arXiv 1802.04942)
 
 q(z) = 1/N sum_n q(z|x_n) is known only through the N posteriors at hand. Bias of the estimators:
-with all N posteriors (`dataset_size` None) I_q is that of the empirical distribution, which is
-unbiased for it but can never exceed log N; what is true of the population lies above. With a
-minibatch of M out of N the weighting of Chen et al. (1/(N M)) under-estimates log q(z), so that
-mutual information and total correlation come out too high by at most log(N / M) ... log N.
+with all N posteriors I_q is that of the empirical distribution, and can never exceed log N: what
+is true of the population may lie above. With a minibatch of M out of N the weighting 1/(N M) of
+Chen et al. under-estimates every log q by at most log N (most where posteriors hardly overlap).
+I_q then comes out too high by that much; in the total correlation the error of log q(z) and those
+of the d terms log q(z_d) have opposite signs, so it may err by up to (d - 1) log N upwards.
 """
 
 import math

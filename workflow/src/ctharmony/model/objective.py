@@ -12,9 +12,20 @@ from ctharmony.model.spectrum import HANN_CORRELATION
 from ctharmony.model.vae import FactorisedVAE, Outcome
 
 
+SD_UNIT_HU = 20.0
+
+
 def reconstruction(outcome: Outcome) -> Tensor:
-    """-log N(x; mean, sd^2), summed over pixels, mean over patches (HU densities)."""
-    density = log_density(outcome.image, outcome.mean, 2.0 * outcome.log_sd)
+    """-log N(x; mean, sd^2), summed over pixels, mean over patches (HU densities).
+
+    The value is the likelihood's; the gradient of the mean is multiplied by sd / SD_UNIT_HU, so
+    that a pixel does not stop learning because its SD has grown to excuse it (Seitzer et al.,
+    arXiv 2203.09168, beta = 1/2).
+    """
+    share = torch.exp(outcome.log_sd.detach()) / SD_UNIT_HU
+    fixed = outcome.mean.detach()
+    mean = fixed + share * (outcome.mean - fixed)
+    density = log_density(outcome.image, mean, 2.0 * outcome.log_sd)
     return -density.sum((1, 2)).mean()
 
 

@@ -1,7 +1,7 @@
 """Every number that shapes the model, as the config gives it; no value has a default here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 
@@ -84,10 +84,21 @@ class Settings:
     def from_dict(cls, content: Mapping[str, Any]) -> "Settings":
         """Read the block; keys of other stages (such as threads) are left alone.
 
+        Tissues are put in the order of their HU, whatever order the file has them in.
+
         Raises:
-            ValueError: a key is missing, or an unknown key stands inside a group.
+            ValueError: a key is missing, an unknown key stands inside a group, or the two tables
+                of tissues differ in their keys.
         """
-        return _read(cls, content, "model", strict=False)
+        settings = _read(cls, content, "model", strict=False)
+        order = sorted(settings.anchors_hu, key=settings.anchors_hu.__getitem__)
+        if set(order) != set(settings.anchor_sd_hu):
+            raise ValueError("config: model.anchors_hu and model.anchor_sd_hu name other tissues")
+        return replace(
+            settings,
+            anchors_hu={name: settings.anchors_hu[name] for name in order},
+            anchor_sd_hu={name: settings.anchor_sd_hu[name] for name in order},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries."""

@@ -14,6 +14,7 @@ from ctharmony.model.inference import ScanPosterior, TrainedModel
 from ctharmony.model.invariance import penalty
 from ctharmony.model.monitor import validation_rows
 from ctharmony.model.objective import ramp, terms, weighted
+from ctharmony.model.optimiser import Optimiser, parameter_groups
 from ctharmony.model.preparation import prepare
 from ctharmony.model.sampling import PatchSource, latent_generator, stream_rng
 from ctharmony.model.scans import ScanData
@@ -23,6 +24,7 @@ from ctharmony.model.vae import Batch, FactorisedVAE
 
 MAX_BAD_STEPS = 20
 SCANNER_RATE = 4.0
+ORTHOGONAL_RATE = 4.0
 Checkpoint = dict[str, Any]
 Row = dict[str, Any]
 
@@ -94,7 +96,7 @@ class Trainer:
         torch.manual_seed(seed)
         model = FactorisedVAE(settings, len(self.sites))
         prepare(model, self.source, settings.training.validation_patches)
-        optimizer = torch.optim.Adam(_groups(model, settings.training.learning_rate))
+        optimizer = Optimiser(_groups(model, settings.training.learning_rate))
         self.fabric = make_fabric(settings.training.accelerator, settings.training.precision)
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
         self.penalty = penalty(settings.invariance.divergence)
@@ -231,10 +233,7 @@ def _groups(model: FactorisedVAE, rate: float) -> list[dict[str, Any]]:
     fast = [*model.scanner.parameters(), *model.head.parameters(), *model.priors.parameters()]
     chosen = {id(parameter) for parameter in fast}
     slow = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
-    return [
-        {"params": slow, "lr": rate, "base_rate": rate},
-        {"params": fast, "lr": rate, "base_rate": SCANNER_RATE * rate},
-    ]
+    return parameter_groups(slow, fast, (ORTHOGONAL_RATE * rate, rate, SCANNER_RATE * rate))
 
 
 def _split(scans: Sequence[ScanData]) -> tuple[list[ScanData], list[ScanData]]:

@@ -11,7 +11,6 @@ from ctharmony.model.settings import Objective
 from ctharmony.model.spectrum import HANN_CORRELATION
 from ctharmony.model.vae import FactorisedVAE, Outcome
 
-
 SD_UNIT_HU = 20.0
 
 

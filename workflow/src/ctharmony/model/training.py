@@ -1,5 +1,6 @@
 """Training: scans in, weights and history out. Nothing here touches disk."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +15,15 @@ from ctharmony.model.inference import ScanPosterior, TrainedModel
 from ctharmony.model.invariance import penalty
 from ctharmony.model.monitor import validation_rows
 from ctharmony.model.objective import ramp, terms, weighted
-from ctharmony.model.optimiser import Optimiser, parameter_groups
 from ctharmony.model.preparation import prepare
 from ctharmony.model.sampling import PatchSource, latent_generator, stream_rng
 from ctharmony.model.scans import ScanData
+from ctharmony.model.schedule import make_optimiser, rate_factor, split_scans
 from ctharmony.model.settings import Settings
 from ctharmony.model.twins import make_twin, twin_penalty
 from ctharmony.model.vae import Batch, FactorisedVAE
 
 MAX_BAD_STEPS = 20
-SCANNER_RATE = 4.0
-ORTHOGONAL_RATE = 4.0
 Checkpoint = dict[str, Any]
 Row = dict[str, Any]
 
@@ -48,7 +47,7 @@ class Progress:
 
     step: int = 0
     bad_steps: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, Tensor] = field(default_factory=dict)
     history: list[Row] = field(default_factory=list)
 
 
@@ -89,14 +88,15 @@ class Trainer:
         self, scans: Sequence[ScanData], settings: Settings, seed: int, hooks: Hooks
     ) -> None:
         self.settings, self.seed, self.hooks = settings, seed, hooks
-        fitted, watched = _split(scans)
+        fitted, watched = split_scans(scans)
         self.sites = sorted({scan.site for scan in fitted})
         self.source = PatchSource(fitted, self.sites, settings)
         self.watched = PatchSource(watched or fitted, self.sites, settings)
-        torch.manual_seed(seed)
-        model = FactorisedVAE(settings, len(self.sites))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = FactorisedVAE(settings, len(self.sites))
         prepare(model, self.source, settings.training.validation_patches)
-        optimizer = Optimiser(_groups(model, settings.training.learning_rate))
+        optimizer = make_optimiser(model, settings.training.learning_rate)
         self.fabric = make_fabric(settings.training.accelerator, settings.training.precision)
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
         self.penalty = penalty(settings.invariance.divergence)
@@ -144,7 +144,7 @@ class Trainer:
                 name: value.clone() for name, value in self.model.module.state_dict().items()
             },
             "optimizer": self.optimizer.state_dict(),
-            "progress": dict(vars(self.progress)),
+            "progress": copy.deepcopy(vars(self.progress)),
             "settings": self.settings.to_dict(),
             "seed": self.seed,
         }
@@ -154,12 +154,12 @@ class Trainer:
             raise ValueError("the checkpoint is of other settings or another seed; remove it")
         self.model.module.load_state_dict(checkpoint["model"])
         self.optimizer.load_state_dict(checkpoint["optimizer"])
-        self.progress = Progress(**checkpoint["progress"])
+        self.progress = Progress(**copy.deepcopy(checkpoint["progress"]))
 
     def _step(self) -> None:
         step = self.progress.step
         for group in self.optimizer.param_groups:
-            group["lr"] = group["base_rate"] * _rate(step, self.settings)
+            group["lr"] = group["base_rate"] * rate_factor(step, self.settings)
         parts = self._parts(step)
         loss = weighted(
             parts,
@@ -189,8 +189,9 @@ class Trainer:
             return
         self.optimizer.step()
         progress.bad_steps = 0
+        # summed where they are: reading a value off a GPU would make it wait at every step
         for name, value in {**parts, "loss": loss, "steps": torch.ones(())}.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + float(value.detach())
+            progress.sums[name] = progress.sums.get(name, 0.0) + value.detach().double()
 
     def _parts(self, step: int) -> dict[str, Tensor]:
         batch = moved(self.source.draw(self.seed, step), self.fabric.device)
@@ -217,41 +218,13 @@ class Trainer:
     def _close_epoch(self) -> None:
         progress, training = self.progress, self.settings.training
         epoch = -(-progress.step // training.steps_per_epoch)
-        count = progress.sums.pop("steps", 0.0)
+        sums = {name: float(value) for name, value in progress.sums.items()}
+        count = sums.pop("steps", 0.0)
         rows = [
             {"epoch": epoch, "term": name, "split": "train", "value": value / count, "unit": "nats"}
-            for name, value in progress.sums.items()
+            for name, value in sums.items()
         ]
         rows += validation_rows(self.model.module, self.watched, self.settings, epoch)
         progress.sums = {}
         progress.history += rows
         self.hooks.on_epoch(rows)
-
-
-def _groups(model: FactorisedVAE, rate: float) -> list[dict[str, Any]]:
-    """Parameters with their rates: the scanner's few see one pooled vector per scan, so faster."""
-    fast = [*model.scanner.parameters(), *model.head.parameters(), *model.priors.parameters()]
-    chosen = {id(parameter) for parameter in fast}
-    slow = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
-    return parameter_groups(slow, fast, (ORTHOGONAL_RATE * rate, rate, SCANNER_RATE * rate))
-
-
-def _split(scans: Sequence[ScanData]) -> tuple[list[ScanData], list[ScanData]]:
-    tested = [scan.scan for scan in scans if scan.split == "test"]
-    if tested:
-        raise ValueError(f"test scans must not be trained on: {', '.join(tested[:5])}")
-    fitted = [scan for scan in scans if scan.split == "train"]
-    if not fitted:
-        raise ValueError("no scan of split train; mark some subjects as train in the manifests")
-    sites = {scan.site for scan in fitted}
-    return fitted, [s for s in scans if s.split == "validation" and s.site in sites]
-
-
-def _rate(step: int, settings: Settings) -> float:
-    """Learning rate factor: a short linear rise, then a half cosine to a tenth."""
-    steps = settings.training.steps
-    rise = max(1, min(30, steps // 10))
-    if step < rise:
-        return (step + 1) / rise
-    fall = (step - rise) / max(1, steps - rise)
-    return 0.1 + 0.45 * (1.0 + torch.cos(torch.tensor(torch.pi * fall)).item())

@@ -28,7 +28,10 @@ SMALL = {
         "threads": 1,
         "training": {"steps": 12, "steps_per_epoch": 6, "scans_per_step": 2},
     },
-    "evaluation": {"resamples": 50, "permutations": 19},
+    "evaluation": {
+        "probes": {"bootstrap_repeats": 100, "permutations": 20, "forest_trees": 10},
+        "distance_repeats": 10,
+    },
 }
 
 

@@ -36,7 +36,7 @@ def test_metrics_compare_all_methods(finished_study):
     assert paired.value.between(0, 500).all()
     assert (paired.n > 0).all()
     terms = set(metrics.metric)
-    assert {"rate_nats", "distortion_nats", "mutual_information_nats"} <= terms
+    assert {"rate_nats", "distortion_nats", "mutual_information_nats_scanner"} <= terms
 
 
 def test_every_scan_is_harmonized_on_its_own_grid(finished_study):

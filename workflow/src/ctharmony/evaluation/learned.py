@@ -5,38 +5,38 @@ import pandas as pd
 from ctharmony.evaluation.bootstrap import exact
 from ctharmony.evaluation.metrics import metric_row
 
-TERMS = (
-    "rate_nats",
-    "distortion_nats",
-    "mutual_information_nats",
-    "marginal_kl_nats",
-    "total_correlation_nats",
-    "active_units",
-)
+# word of metrics.tsv -> terms of history.tsv that add up to it
+TERMS = {
+    "rate_nats": ("rate_biology", "rate_scanner"),
+    "rate_nats_biology": ("rate_biology",),
+    "rate_nats_scanner": ("rate_scanner",),
+    "distortion_nats": ("reconstruction",),
+    "mutual_information_nats_biology": ("biology_mutual_information",),
+    "mutual_information_nats_scanner": ("scanner_mutual_information",),
+    "marginal_kl_nats_biology": ("biology_marginal_kl",),
+    "marginal_kl_nats_scanner": ("scanner_marginal_kl",),
+    "total_correlation_nats_biology": ("biology_total_correlation",),
+    "total_correlation_nats_scanner": ("scanner_total_correlation",),
+    "active_units_biology": ("active_biology",),
+    "active_units_scanner": ("active_scanner",),
+}
 
 
 def final_terms(history: pd.DataFrame, method: str) -> list[dict[str, object]]:
-    """Rows for the last epoch of every term that metrics.tsv knows, from the validation split.
+    """Rows for the last epoch of every term that metrics.tsv knows.
+
+    Rate and distortion are per patch; information, marginal KL and total correlation are of the
+    pooled z_b and of z_s. The validation split's value is taken where there is one.
 
     Args:
-        history: epoch, term, split, value, unit. A term may carry a latent's name, as in
-            `rate_b_nats`: such parts are added up where the whole is not given.
+        history: epoch, term, split, value, unit.
         method: goes into the rows.
     """
-    judged = history[history["split"] == "validation"]
-    judged = judged if len(judged) else history
-    last = judged.sort_values("epoch", kind="stable").groupby("term", sort=False).tail(1)
-    values = {str(row.term).removesuffix("_nats"): float(row.value) for row in last.itertuples()}
-    rows = []
-    for word in TERMS:
-        value = _term(values, word.removesuffix("_nats"))
-        if value is not None:
-            rows.append(metric_row(word, method, "latent", exact(value, 0)))
-    return rows
-
-
-def _term(values: dict[str, float], name: str) -> float | None:
-    if name in values:
-        return values[name]
-    parts = [values[key] for key in (f"{name}_b", f"{name}_s") if key in values]
-    return sum(parts) if parts else None
+    last = history.sort_values("epoch", kind="stable").groupby(["term", "split"]).tail(1)
+    # 'train' sorts before 'validation', which overwrites it
+    values = dict(last.sort_values("split", kind="stable")[["term", "value"]].to_numpy())
+    return [
+        metric_row(word, method, "latent", exact(sum(values[term] for term in terms), 0))
+        for word, terms in TERMS.items()
+        if all(term in values for term in terms)
+    ]

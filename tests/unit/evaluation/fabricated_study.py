@@ -175,7 +175,8 @@ def evaluation_tables() -> dict[str, pd.DataFrame]:
         for e, v in (("image_nps_3", 0.8), ("image_body", 0.3))
     ]
     features = pd.DataFrame({
-        "feature": [f"body_{i}" for i in range(10)] * 2, "method": np.repeat(["none", "ctharmony"], 10),
+        "feature": [f"body_{i}" for i in range(10)] * 2,
+        "method": np.repeat(["none", "ctharmony"], 10),
         "ccc": np.r_[np.linspace(0.2, 0.9, 10), np.linspace(0.6, 0.98, 10)], "icc": 0.7, "n": 6,
     })  # fmt: skip
     limits = [{"metric": "laa950_bias_points", "method": m, "site": "all", "bias": 2 * k,

@@ -25,7 +25,10 @@ def stacked(directories: Iterable[str], name: str) -> pd.DataFrame:
     for directory in map(Path, directories):
         if (directory / name).is_file():
             frame = read_table(directory / name, text=("status", "reason", "method"))
-            frames.append(frame.assign(site=directory.parent.name, batch=directory.name))
+            others = frame.drop(columns=["site", "batch"], errors="ignore")
+            others.insert(0, "site", directory.parent.name)
+            others.insert(1, "batch", directory.name)
+            frames.append(others)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 

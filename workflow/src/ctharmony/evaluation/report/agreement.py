@@ -43,7 +43,8 @@ GOOD_CCC = 0.85
 def agreement_section(study: StudyRecord, model: ModelRecord) -> Section:
     """All methods against the same patients' scans on the target scanner."""
     section = Section("agreement", "Agreement with the target scanner",
-        "How near every method brings the images to the target scanner's.")  # fmt: skip
+        "How near every method brings the images to the target scanner's.",
+        short="Agreement")  # fmt: skip
     known = set(model.metrics["metric"]) if len(model.metrics) else set()
     names = [name for name in AGREEMENT if name in known]
     if names:

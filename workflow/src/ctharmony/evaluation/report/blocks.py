@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ctharmony.evaluation import figures
 from ctharmony.evaluation.report.words import number
+
+LONG_TABLE = 12  # rows; a longer table is folded
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -57,8 +60,12 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     download: str = ""
     filename: str = ""
-    searchable: bool = False
     kind: str = "table"
+
+    @property
+    def long(self) -> bool:
+        """Whether it is folded away until asked for, and can be searched."""
+        return len(self.rows) > LONG_TABLE
 
 
 @dataclass(frozen=True)
@@ -94,12 +101,13 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, one sentence that says what it answers, and its blocks."""
+    """A heading (and its short form), one sentence that says what it answers, its blocks."""
 
     anchor: str
     title: str
     lead: str
     blocks: list[Any] = field(default_factory=list)
+    short: str = ""
 
 
 def drawing(figure: Figure, alternative: str, caption: str, wide: bool = False) -> Drawing:
@@ -114,18 +122,28 @@ def table(
 ) -> Table:
     """A table of the columns in `labels` (column -> heading); `full` is what the download holds."""
     columns = [name for name in labels if name in frame.columns]
-    rows = [[cell(value) for value in row] for row in frame[columns].itertuples(index=False)]
-    return Table(
-        title, caption, [labels[name] for name in columns], rows, download(full),
-        file_name(title), searchable=len(rows) > 20,
-    )  # fmt: skip
+    shown = frame[columns].apply(whole_numbers)
+    rows = [[cell(value) for value in row] for row in shown.itertuples(index=False)]
+    headings = [labels[name] for name in columns]
+    return Table(title, caption, headings, rows, download(full), file_name(title))
+
+
+def whole_numbers(column: pd.Series) -> pd.Series:
+    """A column of counts as integers, so that it is not printed with decimals."""
+    if not pd.api.types.is_float_dtype(column) or not column.notna().any():
+        return column
+    known = column.dropna()
+    whole = bool(np.isfinite(known).all() and (known == known.round()).all())
+    return column.astype("Int64").astype(object) if whole else column
 
 
 def cell(value: object) -> Cell:
     """A value as it is printed; numbers keep their sort key, a missing value becomes a dash."""
     if isinstance(value, bool) or value is None or value is pd.NA or value != value:
         return Cell("yes" if value is True else "no" if value is False else "–")
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int):
+        return Cell(str(value), sort=str(value))
+    if isinstance(value, float):
         return Cell(number(float(value)), sort=repr(float(value)))
     if hasattr(value, "item"):
         return cell(value.item())

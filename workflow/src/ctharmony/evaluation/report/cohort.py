@@ -19,6 +19,7 @@ from ctharmony.evaluation.report.blocks import (
 from ctharmony.evaluation.report.pictures import encode, radiological, reduced, window
 from ctharmony.evaluation.report.record import Picture, ReportSettings, StudyRecord
 
+NOT_FINE = ("set_aside", "failed", "warned")
 MANY_SITES = 12  # more lines than this in one figure cannot be told apart
 CURVES = {
     "histogram": ("HU", "probability per 10 HU", "log", "HU histogram inside the body",
@@ -103,7 +104,8 @@ def _set_aside(study: StudyRecord) -> list[Table | Text]:
 def quality_section(study: StudyRecord, settings: ReportSettings) -> Section:
     """What the scanners did to the images before anything was mended."""
     section = Section("quality", "Image quality by site",
-        "How the scanners differ before harmonization: brightness, noise, sharpness.")  # fmt: skip
+        "How the scanners differ before harmonization: brightness, noise, sharpness.",
+        short="Quality")  # fmt: skip
     for curve, (x, y, log, title, reading) in CURVES.items():
         lines = _site_curves(study, curve)
         if lines:

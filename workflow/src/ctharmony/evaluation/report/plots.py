@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ctharmony.evaluation.figures import (
@@ -17,6 +18,9 @@ from ctharmony.evaluation.figures import (
     legend,
     new_axes,
 )
+
+DECADES = 6  # of a logarithmic axis below its top: what is rarer is noise
+LETTERS = 46  # that fit under a figure in one line
 
 
 @matplotlib.rc_context(STYLE)
@@ -43,6 +47,7 @@ def curves(
             axes.fill_between(where, low, high, color=style["color"], alpha=0.15, linewidth=0)
     if log:
         axes.set_yscale("log")
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], axes.get_ylim()[1] / 10**DECADES))
     axes.set(xlabel=x, ylabel=y)
     legend(axes, len(lines))
     return figure
@@ -87,7 +92,7 @@ def slopes(groups: Mapping[str, np.ndarray], y: str) -> Figure:
             [index - 0.2, index + 0.2], np.atleast_2d(pairs).T, color=style["color"], marker=".",
             linewidth=0.8, alpha=0.75,
         )  # fmt: skip
-    axes.set_xticks(range(len(groups)), list(groups), rotation=30 if len(groups) > 4 else 0)
+    _name_groups(axes, list(groups))
     axes.set(ylabel=y)
     axes.grid(visible=False, axis="x")
     return figure
@@ -108,7 +113,14 @@ def strips(groups: Mapping[str, Sequence[float]], y: str, reference: float | Non
             axes.plot([index - 0.3, index + 0.3], [middle, middle], color=INK, linewidth=1.2)
     if reference is not None:
         axes.axhline(reference, color=MUTED, linestyle="--", linewidth=1)
-    axes.set_xticks(range(len(groups)), list(groups), rotation=30 if len(groups) > 4 else 0)
+    _name_groups(axes, list(groups))
     axes.set(ylabel=y)
     axes.grid(visible=False, axis="x")
     return figure
+
+
+def _name_groups(axes: Axes, names: list[str]) -> None:
+    """Names under their groups, aslant where they would touch one another."""
+    aslant = len(names) * max(map(len, names), default=0) > LETTERS
+    slope = {"rotation": 30, "ha": "right"} if aslant else {}
+    axes.set_xticks(range(len(names)), names, **slope)

@@ -71,10 +71,14 @@ function setUpSearch(input) {
   const words = rows.map((row) => row.textContent.toLowerCase());
   input.addEventListener("input", () => {
     const sought = input.value.trim().toLowerCase();
+    input.closest(".table").querySelector("details").open = true;
     rows.forEach((row, index) => (row.hidden = !words[index].includes(sought)));
   });
 }
 
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((part) => (part.open = true));
+});
 document.querySelectorAll("[data-comparison]").forEach(setUpComparison);
 document.querySelectorAll("tbody").forEach((body) => {
   if (body.rows.length > 1) setUpSorting(body.parentElement);

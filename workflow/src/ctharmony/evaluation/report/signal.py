@@ -32,7 +32,7 @@ def probes_section(model: ModelRecord) -> Section:
     """Site probes and biology probes, before and after."""
     section = Section("probes", "Scanner gone, patient kept",
         "What a classifier can still read: the site (should fall) and the patient (should "
-        "stay).")  # fmt: skip
+        "stay).", short="Scanner and patient")  # fmt: skip
     metrics = model.metrics
     section.blocks.extend(_dumbbells(changes(metrics, SCANNER), "area under the ROC curve", 0.5,
         "Can the site be told? Hollow circle before, diamond after with its 95% interval; the "
@@ -120,7 +120,8 @@ def _overlap(model: ModelRecord) -> list[Table]:
 def distance_section(study: StudyRecord, model: ModelRecord) -> Section:
     """Distances between the sites' distributions as matrices, before and after."""
     section = Section("distances", "Distance between sites",
-        "How far apart the sites' grey values lie, before and after.")  # fmt: skip
+        "How far apart the sites' grey values lie, before and after.",
+        short="Distances")  # fmt: skip
     frame = model.tables.get("site_divergence", pd.DataFrame())
     drawn = [
         _matrices(study, frame, column, label)

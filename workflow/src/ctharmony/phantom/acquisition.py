@@ -17,7 +17,7 @@ from ctharmony.phantom.spectrum import BASIS, Beam, make_beam, mass_attenuation
 
 CM_PER_MM = 0.1
 ISOCENTRE_M = 0.57  # tube to isocentre; the spectra are tabled at 1 m
-DETECTION = 0.62  # photons used of those in the beam: fill factor, absorption, interpolation
+DETECTION = 0.76  # share of photons that count: fill factor, absorption, overlap of rays
 WATER_STEP, BONE_STEP, IODINE_STEP = 3.0, 2.0, 0.5  # g/cm3 mm
 WATER_NODES, BONE_NODES, BONE_MARGIN, IODINE_NODES = 241, 112, 10, 33
 LINEAR_NODES = 4096

@@ -22,7 +22,7 @@ TILE_MM = 0.7
 TILE_SHAPE = (48, 96, 96)
 TEXTURE_MM = 1.0  # correlation length of parenchyma
 TEXTURE_DENSITY = 0.018  # its standard deviation, g/cm3
-HOLE_DENSITY = 0.015  # emphysematous holes, g/cm3 (-985 HU)
+HOLE_DENSITY = 0.004  # emphysematous holes, g/cm3 (-996 HU)
 
 
 class Lung(NamedTuple):

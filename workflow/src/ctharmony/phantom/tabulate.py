@@ -71,30 +71,30 @@ COMPOSITIONS = {
 }
 
 
-def attenuation_table(energies_kev: np.ndarray = ENERGIES_KEV) -> pd.DataFrame:
+def attenuation_table() -> pd.DataFrame:
     """Mass attenuation with coherent scattering, cm2/g, a column per material (Elam tables)."""
     import xraydb
 
-    table = {"energy_kev": energies_kev}
+    table = {"energy_kev": ENERGIES_KEV}
     for material, composition in COMPOSITIONS.items():
         table[material] = sum(
-            share * xraydb.mu_elam(element, energies_kev * 1e3)
+            share * xraydb.mu_elam(element, ENERGIES_KEV * 1e3)
             for element, share in composition.items()
         )
     return pd.DataFrame(table)
 
 
-def spectra_table(energies_kev: np.ndarray = ENERGIES_KEV) -> pd.DataFrame:
+def spectra_table(voltages: tuple[int, ...] = TUBE_VOLTAGES_KV) -> pd.DataFrame:
     """Photons per cm2, keV and mAs at 1 m from an unfiltered tungsten anode (spekpy, casim)."""
     import spekpy
 
-    table = {"energy_kev": energies_kev}
-    for voltage in TUBE_VOLTAGES_KV:
+    table = {"energy_kev": ENERGIES_KEV}
+    for voltage in voltages:
         tube = spekpy.Spek(kvp=voltage, th=ANODE_ANGLE_DEGREES, dk=1.0, z=100.0)
         tube.filter("Air", 1000.0)
         centres, fluence = tube.get_spectrum()
         binned = [fluence[abs(centres - energy) < 1.0].mean() if energy < voltage + 1 else 0.0
-                  for energy in energies_kev]  # fmt: skip
+                  for energy in ENERGIES_KEV]  # fmt: skip
         table[f"kvp_{voltage}"] = np.nan_to_num(binned)
     return pd.DataFrame(table)
 

@@ -64,15 +64,14 @@ def convert_series(path: Path, series: str, rule: SeriesRule, limits: InputLimit
     broken = sum(not header.whole for header in chosen)
     if broken:
         raise SetAside(f"{broken} of its {len(chosen)} DICOM files are truncated; copy them again")
-    if len(chosen) == 1 and chosen[0].integer("NumberOfFrames", 1) > 1:
-        return _multi_frame(chosen[0], acquisition_tags(chosen[0]), limits)
     return _from_slices(chosen, limits)
 
 
 def _from_slices(chosen: list[Header], limits: InputLimits) -> Scan:
     first = chosen[0]
-    check_voxels((first.integer("Columns", 0), first.integer("Rows", 0), len(chosen)), limits)
-    check_slices(len(chosen), limits)
+    count = first.frames() if len(chosen) == 1 else len(chosen)
+    check_voxels((first.integer("Columns", 0), first.integer("Rows", 0), count), limits)
+    check_slices(count, limits)
     stack = stacked(chosen)
     check_slices(len(stack.headers), limits)
     tags = acquisition_tags(stack.headers[0])
@@ -87,6 +86,8 @@ def _from_slices(chosen: list[Header], limits: InputLimits) -> Scan:
     drift = in_plane_drift(stack)
     if uneven <= limits.spacing_tolerance and drift < 0.5 * stack.spacing.min():
         return _regular(stack, tags, limits)
+    if first.frames() > 1:
+        raise SetAside("its frames are tilted or uneven; export it as single-slice DICOM")
     volume, notes = straightened(_decoded(stack.headers, limits), stack)
     return _finished(Stored(*volume), (tags, (*stack.notes, *notes)), limits)
 
@@ -100,18 +101,9 @@ def _regular(stack: Stack, tags: dict, limits: InputLimits) -> Scan:
             image = _run_dcm2niix(stack.headers, Path(folder), limits)
             if image is not None and _same_grid(image, affine):
                 return _finished(Stored.of(image), about, limits)
+    if stack.headers[0].frames() > 1:
+        raise SetAside("its frames cannot be converted; export it as single-slice DICOM")
     return _finished(Stored(_decoded(stack.headers, limits).T, affine), about, limits)
-
-
-def _multi_frame(header: Header, tags: dict, limits: InputLimits) -> Scan:
-    frames = header.integer("NumberOfFrames", 1)
-    check_voxels((header.integer("Columns", 0), header.integer("Rows", 0), frames), limits)
-    check_slices(frames, limits)
-    with tempfile.TemporaryDirectory(prefix="ctharmony-") as folder:
-        image = _run_dcm2niix((header,), Path(folder), limits)
-        if image is None:
-            raise SetAside("its frames cannot be converted; export it as single-slice DICOM")
-        return _finished(Stored.of(image), (tags, ()), limits)
 
 
 def _one_rescale(headers: tuple[Header, ...]) -> bool:
@@ -130,8 +122,8 @@ def _run_dcm2niix(
     # numbered links: nothing of the original names reaches the converter or its messages
     (folder / "in").mkdir()
     (folder / "out").mkdir()
-    for index, header in enumerate(headers):
-        (folder / "in" / f"{index:06d}.dcm").symlink_to(header.path.resolve())
+    for index, path in enumerate(dict.fromkeys(header.path for header in headers)):
+        (folder / "in" / f"{index:06d}.dcm").symlink_to(path.resolve())
     options = ["-z", "n", "-b", "n", "-m", "y", "-f", "scan"]
     command = [dcm2niix.bin, *options, "-o", str(folder / "out"), str(folder / "in")]
     try:
@@ -142,8 +134,7 @@ def _run_dcm2niix(
     if len(images) != 1:
         return None
     image = nib.load(images[0])
-    frames = headers[0].integer("NumberOfFrames", 1) if len(headers) == 1 else len(headers)
-    expected = (headers[0].integer("Columns", 0), headers[0].integer("Rows", 0), frames)
+    expected = (headers[0].integer("Columns", 0), headers[0].integer("Rows", 0), len(headers))
     return image if tuple(image.shape) == expected else None
 
 

@@ -1,6 +1,7 @@
 """DICOM headers of the files in a folder: what they are, whether they are whole, which series."""
 
 import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,12 @@ ACQUISITION_TAGS = (
     *(keyword for keyword, _ in CODES.values()),
 )
 UNDEFINED_LENGTH = 0xFFFFFFFF
+MALFORMED = (ValueError, TypeError, OverflowError, AttributeError, KeyError, IndexError)
+# a header that unpacks to more than this is no header
+LARGEST_DEFLATED = 256 * 2**20
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+# preamble, mark, and the element (0002,0000) that tells how long the file's meta group is
+META_START, META_MARK = 144, b"DICM\x02\x00\x00\x00"
 
 
 @dataclass(frozen=True)
@@ -61,21 +68,44 @@ class Header:
     native: bool
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """Value of a tag, or `default` where it is absent, empty or malformed."""
+        """Value of a tag, or `default` where it is absent, empty or malformed.
+
+        A multi-frame file holds it in the groups that all frames share, or in those of the first.
+        """
         try:
             value = self.dataset.get(keyword)
-        except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
+            if value is None:
+                value = self._grouped(keyword, 0)
+        except MALFORMED:
             return default
         return default if value is None or value == "" else value
 
+    def frames(self) -> int:
+        """How many pictures the file holds."""
+        return max(1, self.integer("NumberOfFrames", 1))
+
+    def frame_positions(self) -> list[np.ndarray | None]:
+        """(3,) ImagePositionPatient of each frame of a multi-frame file, None where it has none."""
+        try:
+            found = [self._grouped("ImagePositionPatient", k) for k in range(self.frames())]
+        except MALFORMED:
+            return [None]
+        return [finite_numbers(value, 3) for value in found]
+
+    def _grouped(self, keyword: str, frame: int) -> Any:
+        for name, index in (
+            ("SharedFunctionalGroupsSequence", 0),
+            ("PerFrameFunctionalGroupsSequence", frame),
+        ):
+            groups = self.dataset.get(name)
+            for element in groups[index] if groups else ():
+                if element.VR == "SQ" and element.value and keyword in element.value[0]:
+                    return element.value[0].get(keyword)
+        return None
+
     def numbers(self, keyword: str, count: int) -> np.ndarray | None:
         """A tag of `count` finite numbers, or None."""
-        value = self.get(keyword)
-        try:
-            array = np.asarray(value, dtype=np.float64).ravel()
-        except (TypeError, ValueError, OverflowError):
-            return None
-        return array if array.size == count and np.isfinite(array).all() else None
+        return finite_numbers(self.get(keyword), count)
 
     def integer(self, keyword: str, default: int) -> int:
         """A whole number, or `default`."""
@@ -90,6 +120,15 @@ class Header:
         return value if isinstance(value, str) else str(value)
 
 
+def finite_numbers(value: Any, count: int) -> np.ndarray | None:
+    """A value of `count` finite numbers as (count,) float64, or None."""
+    try:
+        array = np.asarray(value, dtype=np.float64).ravel()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return array if array.size == count and np.isfinite(array).all() else None
+
+
 def read_headers(files: Iterable[Path]) -> list[Header]:
     """Headers of those files that are DICOM images, in the order given; others are passed over."""
     headers = (read_header(path) for path in files)
@@ -100,6 +139,8 @@ def read_header(path: Path) -> Header | None:
     """Header of one file; None if it is not a DICOM image or cannot be opened."""
     try:
         with open(path, "rb") as stream:
+            if _unpacks_to_too_much(stream):
+                return None
             dataset = pydicom.dcmread(
                 stream,
                 stop_before_pixels=True,
@@ -132,6 +173,8 @@ def _plain(value: Any) -> Any:
 def _pixels_whole(stream: BinaryIO, dataset: FileDataset, size: int) -> tuple[bool, bool]:
     """Whether the pixel data that start at the stream's position are all there; whether native."""
     syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if syntax is not None and syntax.is_deflated:
+        return True, False  # decoding will tell
     native = syntax is None or not syntax.is_encapsulated
     if native:
         pixels = int(dataset.get("Rows", 0)) * int(dataset.get("Columns", 0))
@@ -140,6 +183,20 @@ def _pixels_whole(stream: BinaryIO, dataset: FileDataset, size: int) -> tuple[bo
         needed = pixels * samples * frames * int(dataset.get("BitsAllocated", 16) or 16) // 8
         return size - stream.tell() >= needed, True
     return _fragments_whole(stream, size), False
+
+
+def _unpacks_to_too_much(stream: BinaryIO) -> bool:
+    """Whether a deflated file is a bomb; the stream is back at its start."""
+    start = stream.read(META_START)
+    length = int.from_bytes(start[-4:], "little") if start[128:136] == META_MARK else 0
+    meta = stream.read(min(length, 65536))
+    excessive = False
+    if DEFLATED in meta:
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        unpacker.decompress(stream.read(), LARGEST_DEFLATED)
+        excessive = bool(unpacker.unconsumed_tail)
+    stream.seek(0)
+    return excessive
 
 
 def _fragments_whole(stream: BinaryIO, size: int) -> bool:

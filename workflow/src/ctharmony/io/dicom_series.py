@@ -86,8 +86,6 @@ def left_out(headers: list[Header], rule: SeriesRule, limits: InputLimits) -> st
         return "it is a screen capture or dose report"
     if any(header.text("BurnedInAnnotation").upper() == "YES" for header in headers):
         return "it has text burned into its pixels, which may name the patient"
-    if len(headers) == 1 and first.integer("NumberOfFrames", 1) > 1:
-        return ""
     return _bad_geometry(first, limits) or _bad_thickness(first, rule)
 
 
@@ -130,7 +128,11 @@ def stacked(headers: list[Header]) -> Stack:
     ordered = sorted(headers, key=lambda header: header.integer("InstanceNumber", 0))
     orientation = ordered[0].numbers("ImageOrientationPatient", 6)
     spacing = ordered[0].numbers("PixelSpacing", 2)
-    positions = [header.numbers("ImagePositionPatient", 3) for header in ordered]
+    if len(ordered) == 1 and ordered[0].frames() > 1:
+        positions = ordered[0].frame_positions()
+        ordered = ordered * len(positions)
+    else:
+        positions = [header.numbers("ImagePositionPatient", 3) for header in ordered]
     if orientation is None or spacing is None or any(place is None for place in positions):
         raise SetAside("slices lack position, orientation or pixel size; export the DICOM again")
     row, column = orientation[:3], orientation[3:]

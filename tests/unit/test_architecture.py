@@ -15,7 +15,7 @@ ALLOWED = {
     "harmonization": {"information", "quality"},
     "evaluation": {"information", "quality"},
     "information": set(),
-    "io": {"information", "quality"},
+    "io": {"information", "quality", "model"},
     "cohort": set(),
     "versions": set(),
     "settings": {"cohort"},

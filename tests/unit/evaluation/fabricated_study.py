@@ -15,6 +15,11 @@ SITES = (
     {"site": "harbour", "role": "reference", "scanner": "b"},
     {"site": "summit", "role": "query", "scanner": "c"},
 )
+TERMS = (
+    ("reconstruction", 90.0), ("rate_biology", 12.0), ("rate_scanner", 3.0),
+    *((f"{latent}_{part}", 5.0) for latent in ("scanner", "biology")
+      for part in ("rate", "mutual_information", "marginal_kl", "total_correlation")),
+)  # fmt: skip
 METHODS = {"none": 28.0, "histogram_matching": 26.0, "physics_control": 15.0, "ctharmony": 14.0}
 SETTINGS = {
     "example_scans": 1, "example_slices": 1, "example_total": 6, "thumbnails_per_site": 2,
@@ -45,6 +50,7 @@ def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",
             "ingested": folders("ingested"), "registered": folders("registered"),
             "baselines": folders("baselines"), "harmonized": harmonized,
             "models": [str(results / "models" / m) for m in models],
+            "adapted": [str(results / "adapted" / m / "summit") for m in models],
             "evaluation": [str(results / "evaluation" / m) for m in models],
         },
         "params": {
@@ -139,13 +145,16 @@ def _model(results: Path, name: str, number: int) -> None:
     folder = results / "models" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "weights.safetensors").write_bytes(bytes(64))
-    card = {"name": name, "beta": 1.0 + number, "sites": ["alpine"]}
+    health = {"active_scanner": 4, "active_biology": 8, "loss_without_scanner": 12.0}
+    card = {"status": "healthy", "judged_on": "validation scans", "health": health, "seed": number}
     write_json(folder / "model_card.json", card)
-    write_json(folder / "sites" / "alpine.json", {"prior": {"mean": [0.1, 0.2], "sd": [1.0, 1.1]}})
+    for site in ("alpine", "harbour"):
+        write_json(folder / "sites" / f"{site}.json", profile(3, 0.0))
+    write_json(results / "adapted" / name / "summit" / "site.json", profile(2, 1.5))
     rows = [
         {"epoch": epoch, "term": term, "split": split, "value": start / (1 + epoch), "unit": "nats"}
         for epoch in range(5)
-        for term, start in (("distortion", 90.0), ("kl_z_b", 12.0), ("kl_z_s", 3.0))
+        for term, start in TERMS
         for split in ("train", "validation")
     ]
     write_table(folder / "history.tsv", pd.DataFrame(rows))
@@ -153,6 +162,16 @@ def _model(results: Path, name: str, number: int) -> None:
     write_table(evaluation / "metrics.tsv", metrics(number))
     for table, frame in evaluation_tables().items():
         write_table(evaluation / f"{table}.tsv", frame)
+
+
+def profile(scans: int, distance: float) -> dict:
+    """What a model holds of a site."""
+    frequency = 0.0125 + 0.025 * np.arange(40)
+    curve = np.exp(-frequency).tolist()
+    operator = {"frequencies": frequency.tolist(), "mtf": [*curve[:20], *[None] * 20],
+                "nps": curve, "noise_sd": 12.0, "hu_anchors": {"air": -1000.0, "fat": -90.0}}  # fmt: skip
+    return {"n_scans": scans, "operator": operator, "out_of_distribution": distance, "reason": "",
+            "prior_mean": [0.1 * scans, -0.2], "prior_logvar": [0.0, -1.0]}  # fmt: skip
 
 
 def evaluation_tables() -> dict[str, pd.DataFrame]:

@@ -145,11 +145,10 @@ def _posterior(
         squares = np.square(standard - new_location).sum(axis=0)
         new_variance = (squares / 2 + rate) / (n / 2 + shape - 1)
         # divided by the signed old value, as the reference code does
-        change = max(
-            np.max(np.abs(new_location - old_location) / old_location),
-            np.max(np.abs(new_variance - old_variance) / old_variance),
-        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = np.max(np.abs(new_location - old_location) / old_location)
+            widened = np.max(np.abs(new_variance - old_variance) / old_variance)
         old_location, old_variance = new_location, new_variance
-        if not change > TOLERANCE:
+        if not max(moved, widened) > TOLERANCE:
             break
     return old_location, old_variance

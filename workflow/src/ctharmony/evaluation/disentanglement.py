@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from ctharmony.information.discrete import entropy, mutual_information
 
 BINS = 10
-TREES = 60
+TREES = 40
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def gather(
     """
 
     def stacked(stage: str, name: str) -> pd.DataFrame:
-        frames = [read(folder / name).assign(folder=str(folder)) for folder in folders[stage]]
+        frames = [_in_folder(read(folder / name), folder) for folder in folders[stage]]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
     files = StudyTables(
@@ -53,3 +53,7 @@ def study_input(files: StudyTables, numbers: Mapping[str, pd.DataFrame], target:
     """What an evaluation takes besides images: usable scans only."""
     scans = files.scans[files.scans["status"].isin(USABLE)].reset_index(drop=True)
     return StudyInput(scans=scans, truth=files.truth, target=target, **numbers)
+
+
+def _in_folder(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    return pd.concat([table, pd.Series(str(folder), table.index, name="folder", dtype=str)], axis=1)

@@ -6,7 +6,6 @@ so that no class counts more than another; .5 is chance, 1 a perfect probe.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -173,73 +172,62 @@ def judge(
     how: ProbeSettings,
 ) -> ProbeResult:
     """Score out-of-fold probabilities (scans, classes) with interval and permutation p-value."""
-    value = float(hand_till_auc(probabilities, labels, classes)[0])
+    codes = np.searchsorted(classes, labels)
+    held = np.eye(len(classes))[codes]
+    value = float(hand_till_auc(probabilities, held[None])[0])
     weights = subject_weights(subjects, how.bootstrap_repeats, how.seed)
-    replicates = hand_till_auc(probabilities, labels, classes, weights)
+    replicates = hand_till_auc(probabilities, weights[:, :, None] * held)
     estimate = interval(replicates, value, len(set(subjects)))
-    p_value = permutation_p(probabilities, labels, subjects, classes, how)
-    return ProbeResult(estimate, p_value, probabilities, classes)
+    shuffled = shuffled_labels(codes, subjects, how.permutations, how.seed)
+    chance = hand_till_auc(probabilities, np.eye(len(classes))[shuffled])
+    # not "at least": an undefined score speaks for chance
+    p_value = (1 + np.count_nonzero(~(chance < value))) / (1 + how.permutations)
+    return ProbeResult(estimate, float(p_value), probabilities, classes)
 
 
-def hand_till_auc(
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-    classes: tuple[str, ...],
-    weights: np.ndarray | None = None,
-) -> np.ndarray:
-    """Hand-Till AUC under each row of `weights` (repeats, scans), (repeats,).
+def hand_till_auc(probabilities: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Hand-Till AUC of out-of-fold probabilities under many memberships, (repeats,).
 
-    NaN in a repeat that drew no scan of some class.
+    Args:
+        probabilities: (scans, classes).
+        held: (repeats, scans, classes) weight of a scan in a class: one-hot labels, or those
+            times how often a scan was drawn.
+
+    Returns:
+        Mean over ordered pairs of classes of P(own scan scores higher than other), ties half;
+        NaN in a repeat where a class has no scan.
     """
-    weights = np.ones((1, len(labels))) if weights is None else weights
-    members = [np.flatnonzero(labels == name) for name in classes]
-    areas = []
-    for own, other in permutations(range(len(classes)), 2):
-        rows, columns = members[own], members[other]
-        gap = probabilities[rows, own][:, None] - probabilities[columns, own][None]
-        wins = (gap > 0) + 0.5 * (gap == 0)
-        w_rows, w_columns = weights[:, rows], weights[:, columns]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total = w_rows.sum(1) * w_columns.sum(1)
-            areas.append(((w_rows @ wins) * w_columns).sum(1) / total)
-    return np.mean(areas, axis=0)
+    classes = probabilities.shape[1]
+    areas = np.zeros(len(held))
+    for own in range(classes):
+        column = probabilities[:, own]
+        wins = (column[:, None] > column[None]) + 0.5 * (column[:, None] == column[None])
+        beaten = held[:, :, own] @ wins
+        for other in range(classes):
+            if other != own:
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    pairs = held[:, :, own].sum(1) * held[:, :, other].sum(1)
+                    areas += (beaten * held[:, :, other]).sum(1) / pairs
+    return areas / (classes * (classes - 1))
 
 
-def permutation_p(
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-    subjects: np.ndarray,
-    classes: tuple[str, ...],
-    how: ProbeSettings,
-) -> float:
-    """p of the AUC when labels are shuffled against fixed out-of-fold predictions.
+def shuffled_labels(codes: np.ndarray, subjects: np.ndarray, repeats: int, seed: int) -> np.ndarray:
+    """Label codes (scans,) shuffled as if labels meant nothing, (repeats, scans).
 
-    Subjects with scans at one site swap sites among each other; a subject seen at several has its
-    labels shuffled within itself, which is what would be exchangeable if sites made no difference.
+    Subjects with scans in one class swap classes among each other; a subject seen in several has
+    its labels shuffled within itself. Both leave the scans of a subject exchangeable.
     """
-    generator = np.random.default_rng(how.seed)
-    value = float(hand_till_auc(probabilities, labels, classes)[0])
-    at_least = 0
-    for _ in range(how.permutations):
-        shuffled = shuffle_labels(labels, subjects, generator)
-        score = float(hand_till_auc(probabilities, shuffled, classes)[0])
-        at_least += not score < value
-    return (1 + at_least) / (1 + how.permutations)
-
-
-def shuffle_labels(
-    labels: np.ndarray, subjects: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
-    """Labels shuffled between one-site subjects and within travelling ones."""
-    shuffled = labels.copy()
-    names, codes = np.unique(subjects, return_inverse=True)
-    seen = [np.unique(labels[codes == index]) for index in range(len(names))]
-    settled = [index for index, found in enumerate(seen) if len(found) == 1]
-    swapped = generator.permutation([seen[index][0] for index in settled])
-    for index, label in zip(settled, swapped, strict=True):
-        shuffled[codes == index] = label
-    for index, found in enumerate(seen):
-        if len(found) > 1:
-            own = codes == index
-            shuffled[own] = generator.permutation(labels[own])
+    generator = np.random.default_rng(seed)
+    _, owner = np.unique(subjects, return_inverse=True)
+    groups = [np.flatnonzero(owner == index) for index in range(owner.max() + 1)]
+    settled = [group for group in groups if np.ptp(codes[group]) == 0]
+    moving = [group for group in groups if np.ptp(codes[group]) > 0]
+    own = np.array([codes[group[0]] for group in settled], dtype=int)
+    places = np.concatenate([*settled, np.zeros(0, dtype=int)]).astype(int)
+    sizes = [len(group) for group in settled]
+    shuffled = np.tile(codes, (repeats, 1))
+    for row in shuffled:
+        row[places] = np.repeat(generator.permutation(own), sizes)
+        for group in moving:
+            row[group] = generator.permutation(codes[group])
     return shuffled

@@ -179,7 +179,9 @@ def slice_textures(levels: np.ndarray, marks: np.ndarray) -> dict[int, dict[str,
     engine.set_metaparam("glcm/offset=1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = engine.featurize(levels[held], marks[held])
+        # nyxus keeps the names it invents for the next call, whatever its number of slices
+        names = [str(index) for index in np.flatnonzero(held)]
+        table = engine.featurize(levels[held], marks[held], names, list(names))
     means = table.groupby("ROI_label")[list(TEXTURES.values())].mean()
     return {
         int(label): {name: float(row[column]) for name, column in TEXTURES.items()}

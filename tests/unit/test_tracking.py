@@ -78,7 +78,7 @@ def test_runs_hold_parameters_curves_metrics_and_artifacts(results, folder):
     assert len(params[parent, "sheet.sites.sha256"]) == 64
     metrics = values_of(folder, "metrics").query("run_uuid == @child")
     assert metrics.set_index("key").loc["paired_mae_hu.none.all", "value"] == METHODS["none"]
-    curve = metrics[metrics["key"] == "train/distortion"].set_index("step")["value"]
+    curve = metrics[metrics["key"] == "train/reconstruction"].set_index("step")["value"]
     assert curve.to_dict() == pytest.approx({k: 90.0 / (1 + k) for k in range(5)})
     tags = values_of(folder, "tags").set_index(["run_uuid", "key"])["value"]
     assert tags[child, "mlflow.parentRunId"] == parent

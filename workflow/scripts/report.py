@@ -11,7 +11,7 @@ from ctharmony.io.files import write_text  # noqa: E402
 given, params = snakemake.input, snakemake.params
 settings = report.ReportSettings(**params.settings)
 models = [
-    report.ModelRecord(**results.read_model(*folders, given.harmonized))
+    report.ModelRecord(**results.read_model(*folders, given.harmonized, given.get("adapted", [])))
     for folders in zip(params.models, given.evaluation, given.models, strict=True)
 ]
 scans = results.stacked(given.ingested, "scans.tsv")

@@ -26,6 +26,7 @@ from ctharmony.evaluation.report import (
     modelling,
     pictures,
     render_report,
+    sweep,
     verdict,
     warnings,
     words,
@@ -38,10 +39,17 @@ HOW = ReportSettings(**SETTINGS)
 EMPTY = StudyRecord("empty", "alpine", (), (ModelRecord("plain"),))
 
 
+class Given(SimpleNamespace):
+    """Named inputs, as Snakemake hands them over."""
+
+    def get(self, name, default):
+        return getattr(self, name, default)
+
+
 def run_script(root, given: dict, output) -> str:
     """The report that the rule's script writes."""
     snakemake = SimpleNamespace(
-        input=SimpleNamespace(**given["input"]), params=SimpleNamespace(**given["params"]),
+        input=Given(**given["input"]), params=SimpleNamespace(**given["params"]),
         output=[str(output)], log=[], threads=1,
     )  # fmt: skip
     path = root / "workflow" / "scripts" / "report.py"
@@ -151,7 +159,7 @@ def test_downloads_hold_the_table(whole):
 
 def test_models_are_compared_by_rate_and_distortion(whole):
     assert "Models compared" in whole and "Rate against distortion of each model" in whole
-    assert modelling.rate_distortion_section(record()) is None
+    assert sweep.sweep_section(record()) is None
 
 
 def test_an_empty_study_is_told_in_words(unpainted):

@@ -32,12 +32,14 @@ def stacked(directories: Iterable[str], name: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def read_model(name: str, evaluation: str, model: str, harmonized: Sequence[str]) -> dict[str, Any]:
+def read_model(
+    name: str, evaluation: str, model: str, harmonized: Sequence[str], adapted: Sequence[str]
+) -> dict[str, Any]:
     """Everything one model left: its tables, figures, history, card and priors.
 
     Args:
         name: the model's name; evaluation, model: its folders.
-        harmonized: batch folders of all models; those of this one are read.
+        harmonized: batch folders, adapted: site folders of all models; its own are read.
     """
     own = [folder for folder in harmonized if Path(folder).parts[-3] == name]
     tables = {path.stem: read_table(path) for path in sorted(Path(evaluation).rglob("*.tsv"))}
@@ -50,10 +52,19 @@ def read_model(name: str, evaluation: str, model: str, harmonized: Sequence[str]
         "figures": {p.name: p.read_bytes() for p in sorted(Path(evaluation).rglob("*.png"))},
         "history": read_table(history) if history.is_file() else pd.DataFrame(),
         "card": read_json(card) if card.is_file() else {},
-        "priors": {p.stem: read_json(p) for p in sorted(Path(model).glob("sites/*.json"))},
+        "priors": _profiles(name, Path(model), adapted),
         "harmonized": stacked(own, "harmonized.tsv"),
         "latents": stacked(own, "latents.tsv"),
     }
+
+
+def _profiles(name: str, model: Path, adapted: Sequence[str]) -> dict[str, Any]:
+    """Site -> profile: reference sites from the model's folder, query sites as adapted to it."""
+    found = {path.stem: read_json(path) for path in sorted(model.glob("sites/*.json"))}
+    for folder in map(Path, adapted):
+        if folder.parent.name == name and (folder / "site.json").is_file():
+            found[folder.name] = read_json(folder / "site.json")
+    return found
 
 
 def places(directories: Iterable[str], ending: str) -> dict[Place, Path]:

@@ -1,107 +1,147 @@
 """Section on the model: what it learned, what its latents carry, whether it collapsed."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation import figures
 from ctharmony.evaluation.report import plots
 from ctharmony.evaluation.report.blocks import Drawing, Section, Table, Text, drawing, table
-from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
-from ctharmony.evaluation.report.words import Estimate, metric_label, unit_name, written
+from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
+from ctharmony.evaluation.report.sites import site_blocks
+from ctharmony.evaluation.report.words import number
 
-INFORMATION = (
-    "rate_nats", "distortion_nats", "mutual_information_nats", "marginal_kl_nats",
-    "total_correlation_nats", "active_units", "js_saturation", "mig", "sap",
-    "dci_disentanglement", "dci_completeness", "dci_informativeness",
-)  # fmt: skip
+# the parts of Hoffman and Johnson's surgery of the ELBO (2016), as history.tsv names them
+SURGERY = {
+    "rate": "rate, KL(q(z|x) || p(z))",
+    "mutual_information": "I_q(X;Z)",
+    "marginal_kl": "KL(q(z) || p(z))",
+    "total_correlation": "total correlation",
+}
+LATENTS = {
+    "scanner": "scanner latent z_s",
+    "biology": "biology latent z_b",
+}
 READING = {
-    "rate_nats": "nats that the latent spends on a scan",
-    "distortion_nats": "nats the decoder still misses",
-    "mutual_information_nats": "nats the latent really tells of the scan; near 0 is collapse",
-    "marginal_kl_nats": "how far the latents as a whole lie from the prior",
-    "total_correlation_nats": "dependence among latent dimensions; 0 is independent",
-    "active_units": "latent dimensions that carry information; 0 is collapse",
-    "js_saturation": "share of site pairs whose JS is at log 2, where it has no gradient",
+    "rate": "what the latent spends; the sum of the lines below and of the dimensions' own KL",
+    "mutual_information": "what it really tells of the scan; near 0 is collapse",
+    "marginal_kl": "how far all latents together lie from the prior",
+    "total_correlation": "dependence among the dimensions; 0 is independent",
+}
+HEALTH = {
+    "active_scanner": "active units of z_s",
+    "active_biology": "active units of z_b",
+    "loss_without_scanner": "nats per patch lost with another scan's z_s",
+    "loss_without_biology": "nats per patch lost with another patch's z_b",
 }
 
 
 def model_section(study: StudyRecord, model: ModelRecord) -> Section:
     """Objective terms over the epochs, information in the latents, priors of the sites."""
-    several = len(study.models) > 1
-    title = f"Model: {model.name}" if several else "Model"
-    section = Section(f"model-{model.name}", title,
-        "How training went, what the latents carry, and whether they collapsed.")  # fmt: skip
+    title = f"Model {model.name}"
+    section = Section(
+        f"model-{model.name}",
+        title,
+        "How training went, what the latents carry, and whether they collapsed.",
+        short=title if len(study.models) > 1 else "Model",
+    )
+    section.blocks.append(_health(model))
     section.blocks.extend(_histories(model))
-    section.blocks.append(_information(model))
+    section.blocks.extend(_information(model))
     section.blocks.extend(_latents(study, model))
-    section.blocks.extend(_priors(model))
+    section.blocks.extend(site_blocks(study, model))
     section.blocks.extend(_card(model))
     return section
+
+
+def _health(model: ModelRecord) -> Text:
+    """The collapse monitor's finding in words."""
+    status = model.card.get("status")
+    if status is None:
+        return Text("Whether a latent collapsed was not recorded.", "note")
+    health = model.card.get("health") or {}
+    told = [
+        f"{label} {number(float(health[key]))}"
+        for key, label in HEALTH.items()
+        if isinstance(health.get(key), int | float)
+    ]
+    judged = f", judged on {model.card['judged_on']}" if "judged_on" in model.card else ""
+    text = f"Collapse monitor: {status}{judged}. {'; '.join(told)}."
+    return Text(text.replace(" .", ""), "note" if status == "healthy" else "warning")
 
 
 def _histories(model: ModelRecord) -> list[Drawing | Text]:
     history = model.history
     if not {"epoch", "term", "split", "value"} <= set(history.columns) or history.empty:
         return [Text("No training history was kept.", "note")]
-    found = []
-    units = history["unit"].fillna("") if "unit" in history else pd.Series("", index=history.index)
-    for unit in dict.fromkeys(units):
-        rows = history[units == unit]
-        panels = {}
-        for (term, split), own in rows.groupby(["term", "split"], sort=False):
-            panels.setdefault(str(term), {})[str(split)] = (
-                own["epoch"].to_numpy(),
-                own["value"].to_numpy(float),
-            )
-        figure = plots.histories(panels, unit_name(unit) or "value")
-        caption = (
-            f"Terms of the objective over the epochs, in {unit_name(unit) or 'their own unit'}. "
-            "Training and validation should fall together; a gap that widens is overfitting, and a "
-            "KL that stays at 0 is a latent that is not used."
-        )
-        terms = ", ".join(name.replace("_", " ") for name in panels)
-        found.append(drawing(figure, f"Curves of {terms} over the epochs", caption, wide=True))
-    return found
+    own = history[~history["term"].map(lambda term: bool(_surgery(term)))]
+    own = own[~own["term"].str.endswith("_free")]
+    panels: dict[str, dict[str, tuple]] = {}
+    for (term, split), rows in own.groupby(["term", "split"], sort=False):
+        line = (rows["epoch"].to_numpy(), rows["value"].to_numpy(float))
+        panels.setdefault(str(term), {})[str(split)] = line
+    if not panels:
+        return []
+    caption = (
+        "Terms of the objective over the epochs, in nats before their weights. Training and "
+        "validation should fall together; a gap that widens is overfitting, and a rate that stays "
+        "at 0 is a latent that is not used."
+    )
+    names = ", ".join(name.replace("_", " ") for name in panels)
+    figure = plots.histories(panels, "nats")
+    return [drawing(figure, f"Curves of {names} over the epochs", caption, wide=True)]
 
 
-def _information(model: ModelRecord) -> Table | Text:
-    metrics = model.metrics
-    names = ("metric", "stage", "value", "ci_low", "ci_high", "unit")
-    own = metrics[metrics["metric"].isin(INFORMATION)] if len(metrics) else metrics
-    if own.empty:
-        return Text("Rate, distortion and information in the latents were not measured.", "note")
-    rows = [
-        {
-            "measure": metric_label(row.metric),
-            "of": row.stage if row.site == "all" else f"{row.stage}, {row.site}",
-            "value": written(Estimate(row.value, row.ci_low, row.ci_high, row.unit)),
-            "reading": READING.get(row.metric, "1 is best") if row.metric in INFORMATION else "",
-        }
-        for row in own.itertuples()
-        if row.method in (OURS, model.name)
+def _surgery(term: str) -> tuple[str, str] | None:
+    """(latent, part) of a term such as scanner_mutual_information, or None."""
+    match = re.fullmatch(rf"({'|'.join(LATENTS)})(?:_standard)?_(\w+)", str(term))
+    return (match[1], match[2]) if match else None
+
+
+def _information(model: ModelRecord) -> list[Drawing | Table | Text]:
+    """I_q(X;Z), KL(q(z)||p(z)) and their kin of both latents: the curves and the last values."""
+    history = model.history
+    if not {"epoch", "term", "value"} <= set(history.columns):
+        return []
+    panels: dict[str, dict[str, tuple]] = {}
+    rows = []
+    for latent, title in LATENTS.items():
+        for part, label in SURGERY.items():
+            own = history[history["term"] == f"{latent}_{part}"].sort_values("epoch")
+            if len(own):
+                line = (own["epoch"].to_numpy(), own["value"].to_numpy(float))
+                panels.setdefault(title, {})[label] = line
+                last = {"latent": title, "measure": label, "nats": float(line[1][-1])}
+                rows.append(last | {"reading": READING[part]})
+    if not rows:
+        return [Text("Information in the latents was not measured during training.", "note")]
+    caption = (
+        "Where each latent's nats go, on validation scans. The rate splits into what the latent "
+        "tells of the scan, I_q(X;Z), and how far the latents together lie from the prior; total "
+        "correlation is their dependence on one another."
+    )
+    labels = {"latent": "latent", "measure": "measure", "nats": "nats", "reading": "how to read it"}
+    frame = pd.DataFrame(rows)
+    title = f"Information in the latents, {model.name}"
+    figure = plots.histories(panels, "nats")
+    return [
+        drawing(figure, "Information in the latents over the epochs", caption, wide=True),
+        table(title, "At the last epoch.", frame, labels, frame),
     ]
-    labels = {"measure": "measure", "of": "of", "value": "value", "reading": "how to read it"}
-    caption = "Information in the latents, in nats where it is one; dimensionless else."
-    full = own[[name for name in names if name in own]]
-    return table("Information in the latents", caption, pd.DataFrame(rows), labels, full)
 
 
 def _latents(study: StudyRecord, model: ModelRecord) -> list[Drawing]:
     found = []
     kinds = {
-        "z_s_": (
-            "scanner latent z_s",
-            "Sites should form separate groups: z_s is meant to hold the scanner.",
-        ),
-        "z_b_": (
-            "biology latent z_b",
-            "Sites should lie on top of one another: z_b is meant to be free of the scanner.",
-        ),
-    }
+        "z_s_": ("scanner latent z_s", "Sites should form separate groups: it is to hold them."),
+        "z_b_": ("biology latent z_b", "Sites should lie on top of one another: it is to be free "
+                 "of the scanner."),
+    }  # fmt: skip
     for prefix, (name, reading) in kinds.items():
-        columns = [c for c in model.latents.columns if c.startswith(prefix)]
-        values = model.latents[columns].to_numpy(float) if columns else np.empty((0, 0))
-        usable = np.isfinite(values).all(axis=1) if columns else np.empty(0, bool)
+        columns = [c for c in model.latents.columns if str(c).startswith(prefix)]
+        values = model.latents[columns].to_numpy(float) if columns else np.empty((0, 1))
+        usable = np.isfinite(values).all(axis=1)
         if usable.sum() < 3:
             continue
         points, shares = principal(values[usable])
@@ -133,22 +173,6 @@ def principal(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scores, shares
 
 
-def _priors(model: ModelRecord) -> list[Table]:
-    rows = []
-    for site, content in model.priors.items():
-        for key, value in flat(content).items():
-            rows.append({"site": site, "quantity": key, "value": value})
-    if not rows:
-        return []
-    frame = pd.DataFrame(rows)
-    wide = frame.pivot_table(
-        index="quantity", columns="site", values="value", sort=False, aggfunc="first"
-    )
-    wide = wide.reset_index()
-    caption = "What the model holds of each site: its scanner prior p(z_s | site) and its operator."
-    return [table("Site priors and operators", caption, wide, {c: str(c) for c in wide}, wide)]
-
-
 def flat(content: object, name: str = "") -> dict[str, object]:
     """Nested mappings as dotted names; numbers and words stay, long lists become their range."""
     if isinstance(content, dict):
@@ -161,53 +185,17 @@ def flat(content: object, name: str = "") -> dict[str, object]:
         if len(content) <= 8 and len(numbers) == len(content):
             return {name: ", ".join(f"{v:.3g}" for v in numbers)}
         if len(numbers) and np.isfinite(numbers).any():
-            return {
-                name: f"{len(content)} values, {np.nanmin(numbers):.3g} to {np.nanmax(numbers):.3g}"
-            }
-        return {name: f"{len(content)} values"}
+            ends = f"{np.nanmin(numbers):.3g} to {np.nanmax(numbers):.3g}"
+            return {name: f"{len(content)} values, {ends}"}
+        return {name: ", ".join(map(str, content))}
     return {name: content}
 
 
 def _card(model: ModelRecord) -> list[Table]:
-    rows = [{"key": key, "value": value} for key, value in flat(dict(model.card)).items()]
+    rows = [{"entry": key, "value": value} for key, value in flat(dict(model.card)).items()]
     if not rows:
         return []
     frame = pd.DataFrame(rows)
-    labels = {"key": "entry", "value": "value"}
-    return [
-        table(
-            f"Model card of {model.name}",
-            "Everything the model says of itself.",
-            frame,
-            labels,
-            frame,
-        )
-    ]
-
-
-def rate_distortion_section(study: StudyRecord) -> Section | None:
-    """Models of a sweep against one another; None for a single model."""
-    if len(study.models) < 2:
-        return None
-    section = Section("models", "Models compared",
-        "What each model of the sweep spends (rate) and misses (distortion).")  # fmt: skip
-    points, rows = {}, []
-    for model in study.models:
-        own = (
-            model.metrics[model.metrics["method"].isin([OURS, model.name])]
-            if len(model.metrics)
-            else model.metrics
-        )
-        value = dict(zip(own["metric"], own["value"], strict=True)) if len(own) else {}
-        keys = ("rate_nats", "distortion_nats", "paired_mae_hu", "site_auc_forest", "active_units")
-        rows.append({"model": model.name} | {key: value.get(key, np.nan) for key in keys})
-        if np.isfinite([value.get(k, np.nan) for k in keys[:2]]).all():
-            points[model.name] = ([value["rate_nats"]], [value["distortion_nats"]])
-    if points:
-        figure = figures.scatter(points, "rate (nats)", "distortion (nats)", labelled=True)
-        caption = "Lower left is better; models along one curve trade detail for a simpler latent."
-        section.blocks.append(drawing(figure, "Rate against distortion of each model", caption))
-    frame = pd.DataFrame(rows)
-    labels = {"model": "model"} | {k: f"{metric_label(k)}" for k in frame.columns if k != "model"}
-    section.blocks.append(table("Models", "One row per model.", frame, labels, frame))
-    return section
+    labels = {"entry": "entry", "value": "value"}
+    title = f"Model card of {model.name}"
+    return [table(title, "Everything the model says of itself.", frame, labels, frame)]

@@ -9,16 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ctharmony.evaluation.figures import (
+    COLOURS,
     INK,
     LINES,
+    MARKERS,
     MUTED,
     STYLE,
-    WIDTH,
     appearance,
     legend,
     new_axes,
 )
 
+PANELS, PANEL_WIDTH = 3, 2.7  # panels in a row, inches of one
 DECADES = 6  # of a logarithmic axis below its top: what is rarer is noise
 LETTERS = 46  # that fit under a figure in one line
 
@@ -55,25 +57,28 @@ def curves(
 
 @matplotlib.rc_context(STYLE)
 def histories(panels: Mapping[str, Mapping[str, tuple[Any, Any]]], unit: str) -> Figure:
-    """Small multiples, one per term of the objective: a line per split over the epochs.
+    """Small multiples: a panel per term of the objective, a line per split over the epochs.
 
     Args:
-        panels: term -> split -> (epochs, values).
+        panels: title -> line -> (epochs, values).
         unit: unit of every value, such as nats.
     """
-    columns = 2 if len(panels) > 1 else 1
+    columns = min(len(panels), PANELS)
     rows = -(-len(panels) // columns)
-    figure, grid = new_axes(len(panels), WIDTH * 1.25, 1.65 * rows + 0.4, columns)
-    for axes, (term, splits) in zip(grid, panels.items(), strict=True):
-        for index, (split, (epochs, values)) in enumerate(splits.items()):
-            style = appearance(index)
-            marker = style["marker"] if len(epochs) == 1 else None
-            line = {"color": style["color"], "linestyle": LINES[index % len(LINES)]}
-            axes.plot(epochs, values, **line, marker=marker, label=split)
-        axes.set(title=term.replace("_", " "), ylabel=unit)
-    for axes in grid[-columns:]:
-        axes.set_xlabel("epoch")
-    legend(grid[0], 2)
+    tall = 2.6 if rows == 1 else 1.75 * rows + 0.3
+    figure, grid = new_axes(len(panels), PANEL_WIDTH * max(columns, 2), tall, columns)
+    named: list[str] = []
+    for place, (axes, (title, lines)) in enumerate(zip(grid, panels.items(), strict=True)):
+        for index, (name, (epochs, values)) in enumerate(lines.items()):
+            look = {"color": COLOURS[index], "linestyle": LINES[index % len(LINES)]}
+            marker = MARKERS[index] if len(epochs) == 1 else None
+            axes.plot(epochs, values, **look, marker=marker, label=name)
+        axes.set_title(title.replace("_", " "))
+        axes.set_ylabel(unit if place % columns == 0 else "")
+        axes.set_xlabel("epoch" if place >= len(panels) - columns else "")
+        if list(lines) not in named and len(lines) > 1:
+            axes.legend(fontsize=7)
+            named.append(list(lines))
     return figure
 
 
@@ -124,3 +129,23 @@ def _name_groups(axes: Axes, names: list[str]) -> None:
     aslant = len(names) * max(map(len, names), default=0) > LETTERS
     slope = {"rotation": 30, "ha": "right"} if aslant else {}
     axes.set_xticks(range(len(names)), names, **slope)
+
+
+@matplotlib.rc_context(STYLE)
+def spreads(groups: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str) -> Figure:
+    """Mean and SD of every dimension, groups side by side.
+
+    Args:
+        groups: group -> (mean, SD), each (dimensions,).
+        x, y: labels of the axes.
+    """
+    figure, (axes,) = new_axes()
+    for index, (name, (mean, spread)) in enumerate(groups.items()):
+        style = appearance(index)
+        place = np.arange(len(mean)) + 0.6 * ((index + 0.5) / len(groups) - 0.5)
+        axes.errorbar(
+            place, mean, spread, fmt=style["marker"], color=style["color"], ms=4, label=name
+        )
+    axes.set(xlabel=x, ylabel=y)
+    legend(axes, len(groups))
+    return figure

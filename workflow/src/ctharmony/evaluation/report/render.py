@@ -16,7 +16,7 @@ from ctharmony.evaluation.report.cohort import (
     registration_section,
 )
 from ctharmony.evaluation.report.harmonized import harmonization_section
-from ctharmony.evaluation.report.modelling import model_section, rate_distortion_section
+from ctharmony.evaluation.report.modelling import model_section
 from ctharmony.evaluation.report.record import (
     OURS,
     ModelRecord,
@@ -24,6 +24,7 @@ from ctharmony.evaluation.report.record import (
     StudyRecord,
 )
 from ctharmony.evaluation.report.signal import distance_section, probes_section
+from ctharmony.evaluation.report.sweep import sweep_section
 from ctharmony.evaluation.report.verdict import (
     biology_card,
     cohort_card,
@@ -92,7 +93,7 @@ def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
         quality_section(study, settings),
         registration_section(study, settings),
         *(model_section(study, model) for model in study.models),
-        rate_distortion_section(study),
+        sweep_section(study),
         *(_others(model) for model in study.models),
     ]
     return [section for section in found if section is not None]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ctharmony.io.archives import is_archive, unpacked
 from ctharmony.io.dicom import convert_series
 from ctharmony.io.dicom_series import SeriesRule
 from ctharmony.io.files import write_json
@@ -107,7 +108,7 @@ def ingest_batch(rows: list[dict[str, Any]], intake: Intake) -> None:
 
 
 def read_source(path: Path, series: str, rule: SeriesRule, limits: InputLimits) -> Scan:
-    """Read whatever a manifest row names: a DICOM folder or file, or NIfTI.
+    """Read whatever a manifest row names: a DICOM folder, file or archive, or NIfTI.
 
     Raises:
         SetAside: it is not there, of another kind, or not usable.
@@ -122,6 +123,9 @@ def read_source(path: Path, series: str, rule: SeriesRule, limits: InputLimits) 
             f"{name.rsplit('.', 1)[1].upper()} files are not read; convert it to NIfTI in HU or "
             "give the DICOM series"
         )
+    if path.is_file() and is_archive(path):
+        with unpacked(path, limits) as folder:
+            return convert_series(folder, series, rule, limits)
     return convert_series(path, series, rule, limits)
 
 

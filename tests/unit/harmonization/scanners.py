@@ -15,8 +15,8 @@ TRANSPORT = {
     "decoder_trust": 0.0,
     "change_bound_hu": 600,
     "match_thickness": True,
-    "anchor_sd": 6.0,
-    "calibration_sd": 5.0,
+    "anchor_sd": {"air": 2.0, "lung": 15.0, "fat": 5.0, "soft_tissue": 5.0},
+    "calibration_sd": 10.0,
     "gains": {
         "mtf_sd": 0.05,
         "nps_sd": 0.05,

@@ -89,9 +89,10 @@ def make_plan(
     fy = np.fft.fftfreq(padded[0], spacing[0])[:, None]
     fx = np.fft.rfftfreq(padded[1], spacing[1])[None]
     radius = np.hypot(fy, fx)
+    at = np.append(0.0, gains.frequencies)
     signal, noise, power = (
-        np.interp(radius, gains.frequencies, curve).astype(np.float32)
-        for curve in (gains.signal, gains.noise, nps)
+        np.interp(radius, at, np.append(start, curve)).astype(np.float32)
+        for start, curve in ((1.0, gains.signal), (1.0, gains.noise), (0.0, nps))
     )
     # integral of the power over the plane; the half plane's inner columns count twice
     cell = np.where((fx > 0) & (fx < 0.5 / spacing[1]), 2.0, 1.0) / (

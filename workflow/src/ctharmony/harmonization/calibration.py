@@ -1,17 +1,25 @@
-"""HU calibration: a monotone curve through tissues that every chest shows."""
+"""HU calibration: a smooth curve through what the tissues of two scanners' patients show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from ctharmony.harmonization.operators import ScannerOperator
 
-# lung is no anchor: its mode follows breath and disease, not the scanner
-MATERIALS = ("air", "fat", "soft_tissue")
 LOWEST_HU, HIGHEST_HU = -1024.0, 3071.0
 STEP_HU = 1.0
+LUNG_KNOTS = (-1024.0, -1000.0, -960.0, -920.0, -880.0, -840.0, -780.0, -700.0, -600.0)
+SOFT_KNOTS = (-400.0, -250.0, -150.0, -100.0, -50.0, 0.0, 50.0, 100.0)
+BONE_KNOTS = (150.0, 200.0, 400.0, 800.0, 1600.0, 3071.0)
+KNOTS = np.array([*LUNG_KNOTS, *SOFT_KNOTS, *BONE_KNOTS])
+# how offsets of neighbouring HU hang together: a constant, a trend, and a part of its own
+TREND_PER_1000 = 0.5
+OWN_PART, OWN_REACH_HU = 0.6, 50.0
+# what bone and iodine have above water falls with tube voltage: the calcium that shows 130 HU at
+# 120 kVp shows 147 at 100 kVp (Nakazato, J Cardiovasc Comput Tomogr 2009;3:394)
+KVP_POWER, SOFT_TOP_HU = 0.75, 70.0
+LEAST_SLOPE = 0.2
 
 
 @dataclass(frozen=True)
@@ -38,31 +46,65 @@ class HuCurve:
 
 
 def hu_curve(
-    source: ScannerOperator, target: ScannerOperator, anchor_sd: float, calibration_sd: float
+    source: ScannerOperator,
+    target: ScannerOperator,
+    anchor_sd: Mapping[str, float],
+    calibration_sd: float,
 ) -> HuCurve:
     """Curve that takes the source's tissue modes to the target's.
 
-    A difference d between anchors that err by `anchor_sd` per scan is drawn toward 0 by
-    s^2 / (s^2 + e^2), with s = `calibration_sd` and e^2 = anchor_sd^2 (1/n_source + 1/n_target):
-    the posterior mean of a Gaussian offset. So a site of one scan is hardly recalibrated by chance.
+    Offsets are a Gaussian process over HU (constant, trend and a part of its own of each tissue),
+    seen at the tissues with the error of patients' means; its posterior mean is the curve (kriging,
+    Rasmussen & Williams 2006, eq. 2.25). Above soft tissue, bone and contrast medium are first
+    scaled from tube voltage to tube voltage.
 
     Args:
-        source, target: operators with `hu_anchors`.
-        anchor_sd: SD of one scan's tissue mode around its scanner's, HU (patients differ).
+        source, target: operators with `hu_anchors` and `kvp`.
+        anchor_sd: SD of one scan's tissue mode around its scanner's, HU, per tissue: patients
+            differ, in the lung more than in fat.
         calibration_sd: SD of calibration between scanners, HU; 0 switches the curve off.
     """
-    error = anchor_sd**2 * (1 / max(source.n_scans, 1) + 1 / max(target.n_scans, 1))
-    share = calibration_sd**2 / (calibration_sd**2 + error) if calibration_sd > 0 else 0.0
-    pairs = _anchor_pairs(source.hu_anchors, target.hu_anchors)
-    kept = [(at, at + share * (to - at)) for at, to in pairs]
-    increasing = all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(kept))
-    if not kept or not increasing:
+    if calibration_sd <= 0:
         return HuCurve((), ())
-    return HuCurve(tuple(at for at, _ in kept), tuple(to for _, to in kept))
+    offsets = _kriged(source, target, anchor_sd, calibration_sd)
+    mapped = KNOTS + offsets + _voltage_offsets(source.kvp, target.kvp)
+    # a calibration never folds two tissues into one
+    steps = np.maximum(np.diff(mapped), LEAST_SLOPE * np.diff(KNOTS))
+    mapped = np.concatenate([mapped[:1], mapped[0] + np.cumsum(steps)])
+    return HuCurve(tuple(KNOTS.tolist()), tuple(mapped.tolist()))
 
 
-def _anchor_pairs(
-    source: Mapping[str, float], target: Mapping[str, float]
-) -> list[tuple[float, float]]:
-    pairs = [(source.get(name, np.nan), target.get(name, np.nan)) for name in MATERIALS]
-    return [(float(at), float(to)) for at, to in pairs if np.isfinite(at) and np.isfinite(to)]
+def _kriged(
+    source: ScannerOperator,
+    target: ScannerOperator,
+    anchor_sd: Mapping[str, float],
+    calibration_sd: float,
+) -> np.ndarray:
+    """Posterior mean of the offset at KNOTS, HU."""
+    names = [
+        name
+        for name in anchor_sd
+        if np.isfinite(source.hu_anchors.get(name, np.nan))
+        and np.isfinite(target.hu_anchors.get(name, np.nan))
+    ]
+    if not names:
+        return np.zeros_like(KNOTS)
+    at = np.array([source.hu_anchors[name] for name in names])
+    seen = np.array([target.hu_anchors[name] for name in names]) - at
+    scans = 1 / max(source.n_scans, 1) + 1 / max(target.n_scans, 1)
+    error = np.array([anchor_sd[name] for name in names]) ** 2 * scans
+    covariance = _covariance(at, at, calibration_sd) + np.diag(error)
+    return _covariance(KNOTS, at, calibration_sd) @ np.linalg.solve(covariance, seen)
+
+
+def _covariance(first: np.ndarray, second: np.ndarray, sd: float) -> np.ndarray:
+    trend = TREND_PER_1000**2 * np.multiply.outer(first, second) / 1e6
+    apart = np.subtract.outer(first, second) / OWN_REACH_HU
+    return sd**2 * (1 + trend + OWN_PART**2 * np.exp(-0.5 * apart**2))
+
+
+def _voltage_offsets(source_kvp: float, target_kvp: float) -> np.ndarray:
+    if not (source_kvp > 0 and target_kvp > 0):
+        return np.zeros_like(KNOTS)
+    scale = (source_kvp / target_kvp) ** KVP_POWER
+    return (scale - 1.0) * np.maximum(KNOTS - SOFT_TOP_HU, 0.0)

@@ -214,6 +214,8 @@ def _reach(source: ScannerOperator, target: ScannerOperator) -> int:
 
 def _capped(log_gain: np.ndarray, reach: int, cap: float) -> np.ndarray:
     held = np.where(np.arange(len(log_gain)) < reach, log_gain, log_gain[reach - 1])
+    # the mean of a region is the calibration's business, not the kernel's
+    held[0] = 0.0
     return np.exp(np.minimum(held, np.log(cap)))
 
 

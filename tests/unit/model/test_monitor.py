@@ -95,6 +95,8 @@ def test_a_skip_decoder_collapses_and_weak_rates_repair_it(scans, block):
         ((4, 4), 0.1, 1.0, SCANNER_COLLAPSED),
         ((4, 0), 50.0, 1.0, BIOLOGY_COLLAPSED),
         ((4, 4), 50.0, 0.001, BIOLOGY_COLLAPSED),
+        ((4, 0), 0.0, 0.0, BIOLOGY_COLLAPSED),
+        ((0, 4), 0.0, 1.0, SCANNER_COLLAPSED),
     ],
 )
 def test_verdicts(active, scanner, biology, status):

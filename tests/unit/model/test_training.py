@@ -116,4 +116,4 @@ def test_the_loss_falls(scans, block):
         r["value"] for r in history if r["term"] == "reconstruction" and r["split"] == "train"
     ]
     assert losses[-1] < 0.5 * losses[0]
-    assert losses[-1] < 10.0 * 24**2  # nats of 24 x 24 pixels
+    assert losses[-1] < 10.0 * 32**2  # nats of 32 x 32 pixels

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 
 from ctharmony.model.inference import ScanPosterior, TrainedModel
+from ctharmony.model.settings import Settings
 
 LEAST_VARIANCE = 0.02
+LEAST_TISSUES = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def adapt(model: TrainedModel, posteriors: Sequence[ScanPosterior]) -> SiteProfi
         prior_mean=mean.astype(np.float32),
         prior_logvar=np.log(np.maximum(variance, LEAST_VARIANCE)).astype(np.float32),
         out_of_distribution=distance,
-        reason=_refusal(distance, model.settings.adaptation.refuse_above),
+        reason=_refusal(distance, _tissues_seen(posteriors), model.settings),
     )
 
 
@@ -107,7 +109,19 @@ def hyperprior(model: TrainedModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return means.mean(0), between, np.exp([logvar for _, logvar in priors]).mean(0)
 
 
-def _refusal(distance: float, threshold: float) -> str:
+def _tissues_seen(posteriors: Sequence[ScanPosterior]) -> float:
+    """Share of the tissues that the middle scan shows."""
+    return float(np.median([np.isfinite(p.anchors).mean() for p in posteriors]))
+
+
+def _refusal(distance: float, tissues: float, settings: Settings) -> str:
+    if tissues < LEAST_TISSUES:
+        names = ", ".join(settings.anchors_hu)
+        return (
+            f"out of distribution: most of its scans lack the HU of most of {names}; "
+            "check that they are chest CT in HU"
+        )
+    threshold = settings.adaptation.refuse_above
     if distance <= threshold:
         return ""
     return (

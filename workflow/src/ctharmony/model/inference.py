@@ -10,7 +10,7 @@ from torch.nn import functional
 from ctharmony.model.networks import STRIDE
 from ctharmony.model.scans import cut, measure_anchors, patch_shape, slab, spread_centres
 from ctharmony.model.settings import Settings
-from ctharmony.model.spectrum import FREQUENCIES, scanner_features
+from ctharmony.model.spectrum import FREQUENCIES, read_scanner
 from ctharmony.model.vae import FactorisedVAE, resampled
 
 SITES_KEY = "sites"  # names as bytes: safetensors holds nothing but tensors
@@ -94,7 +94,7 @@ class TrainedModel:
         native, anchors = self._patches(hu, mask, spacing)
         pixel_mm = (float(spacing[1]), float(spacing[2]))
         scanner = self.network.scanner
-        features = scanner_features(native[:, 1], pixel_mm)[None]
+        features = read_scanner(native[:, 1], pixel_mm)[0][None]
         standardised = scanner.standardise(features, anchors[None])
         mean, logvar = scanner(standardised)
         z_s = mean.expand(len(native), -1)

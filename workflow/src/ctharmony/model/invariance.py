@@ -31,7 +31,7 @@ def gaussian(mean: Tensor, logvar: Tensor, site: Tensor) -> Tensor:
     spread = logvar.exp().permute(0, 2, 3, 1).flatten(1, 2)
     pooled = _moments(places.flatten(0, 1), spread.flatten(0, 1))
     total = mean.new_zeros(())
-    for index in site.unique().tolist():
+    for index in site[site >= 0].unique().tolist():
         own = site == index
         moments = _moments(places[own].flatten(0, 1), spread[own].flatten(0, 1))
         total = total + own.float().mean() * kl_full(*moments, *pooled)

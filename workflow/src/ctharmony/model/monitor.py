@@ -109,7 +109,7 @@ def collapse(model: FactorisedVAE, source: PatchSource, settings: Settings) -> C
 def _status(active: tuple[int, int], lost_scanner: float, lost_biology_per_pixel: float) -> str:
     uses_scanner = lost_scanner > LEAST_SCANNER_NATS_PER_PATCH
     uses_biology = lost_biology_per_pixel > LEAST_BIOLOGY_NATS_PER_PIXEL
-    if not uses_scanner and not uses_biology and max(active) > 0:
+    if min(active) > 0 and not uses_scanner and not uses_biology:
         return DECODER_IGNORES
     if active[1] == 0 or not uses_biology:
         return BIOLOGY_COLLAPSED
@@ -126,7 +126,7 @@ def _ablation(model: FactorisedVAE, batch: Batch, outcome: Outcome) -> tuple[flo
     features = model.encode_biology(image, outcome.z_s[0].repeat_interleave(patches, 0))[2]
     base = float(reconstruction(outcome))
     mean, log_sd = model.decode(z_b, other_s, features)
-    power = torch.logaddexp(model.head.log_spectrum(other_s), model.anatomy(outcome.z_b[0]))
+    power = model.head.log_spectrum(other_s)
     swapped = replace(outcome, mean=mean, log_sd=log_sd, log_spectrum=power)
     lost_s = float(reconstruction(swapped) + spectrum(swapped)) - base - float(spectrum(outcome))
     mean, log_sd = model.decode(z_b.roll(patches + 1, 0), own_s, features)

@@ -8,7 +8,6 @@ from torch import Tensor
 from ctharmony.information.elbo import mutual_information_bounds
 from ctharmony.information.gaussian import free_bits, kl_diagonal, kl_standard, log_density
 from ctharmony.model.settings import Objective
-from ctharmony.model.spectrum import HANN_CORRELATION
 from ctharmony.model.vae import FactorisedVAE, Outcome
 
 SD_UNIT_HU = 20.0
@@ -29,13 +28,12 @@ def reconstruction(outcome: Outcome) -> Tensor:
 
 
 def spectrum(outcome: Outcome) -> Tensor:
-    """Whittle's -log likelihood of the residual's periodogram, mean over patches.
+    """Whittle's -log likelihood of the noise periodogram, mean over patches.
 
     sum_f n_f (P_f / S_f + log S_f) with n_f independent coefficients (Whittle 1953).
     """
-    independent = outcome.counts / HANN_CORRELATION
     ratio = outcome.power * torch.exp(-outcome.log_spectrum)
-    return (independent * (ratio + outcome.log_spectrum)).sum(1).mean()
+    return (outcome.counts * (ratio + outcome.log_spectrum)).sum(1).mean()
 
 
 def anchors(outcome: Outcome, measured: Tensor, sd: Tensor) -> Tensor:

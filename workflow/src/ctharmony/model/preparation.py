@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ctharmony.model.sampling import PatchSource
-from ctharmony.model.spectrum import FREQUENCIES, HIGH_PASS, scanner_features
+from ctharmony.model.spectrum import MIN_POWER
 from ctharmony.model.vae import FactorisedVAE
 
 # a feature that hardly varies over the training scans still gets this scale (log units, nats)
@@ -13,7 +13,8 @@ LEAST_SCALE = 0.15
 
 def prepare(model: FactorisedVAE, source: PatchSource, patches: int) -> None:
     """Set feature scales, tissue HU and the reference noise level from training scans."""
-    pooled = torch.cat([_pooled(batch) for batch in source.fixed(patches)])
+    readings = [model.read(batch) for batch in source.fixed(patches)]
+    pooled = torch.cat([features.nanmean(1) for features, _, _ in readings])
     table = torch.cat([pooled, torch.from_numpy(source.anchors)], dim=1)
     centre = table.nanmean(0)
     spread = (table - centre).square().nanmean(0).sqrt()
@@ -23,26 +24,15 @@ def prepare(model: FactorisedVAE, source: PatchSource, patches: int) -> None:
     model.scanner.scale.copy_(torch.maximum(torch.nan_to_num(spread), least))
     seen = torch.isfinite(centre[-tissues:])
     model.head.tissues.copy_(torch.where(seen, centre[-tissues:], model.head.tissues))
-    _start_noise_level(model, centre)
+    _start_noise_level(model, *(torch.cat(part) for part in list(zip(*readings, strict=True))[1:]))
 
 
-def _pooled(batch) -> Tensor:
-    return torch.stack(
-        [
-            scanner_features(part[:, 1], step).nanmean(0)
-            for part, step in zip(batch.native, batch.pixel_mm, strict=True)
-        ]
-    )
-
-
-def _start_noise_level(model: FactorisedVAE, centre: Tensor) -> None:
-    high = FREQUENCIES > HIGH_PASS
-    known = torch.isfinite(centre[: int(high.sum())])
-    if not known.any():
+def _start_noise_level(model: FactorisedVAE, power: Tensor, counts: Tensor) -> None:
+    """The spectrum at z_s = 0 is the mean one; where nothing is known it goes on level."""
+    weight = counts.sum(0)
+    known = (weight > 0).nonzero().flatten()
+    if len(known) == 0:
         return
-    values = centre[: int(high.sum())][known]
-    level = torch.full((len(FREQUENCIES),), float(values[-1]))
-    level[high.nonzero().flatten()[known]] = values
-    # below the high-pass the patches are mostly anatomy: start from the first trusted bin
-    level[~high] = float(values[0])
-    model.head.log_power.copy_(level)
+    mean = (power * counts).sum(0) / weight.clamp(min=1e-6)
+    nearest = (torch.arange(len(weight))[:, None] - known[None]).abs().argmin(1)
+    model.head.log_power.copy_(mean[known][nearest].clamp(min=MIN_POWER).log())

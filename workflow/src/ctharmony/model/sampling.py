@@ -16,7 +16,7 @@ from ctharmony.model.scans import (
 from ctharmony.model.settings import Settings
 from ctharmony.model.vae import Batch
 
-STREAMS = {"train": 0, "validation": 1, "twins": 2, "latents": 3}
+STREAMS = {"train": 0, "twins": 1, "latents": 2, "simulated": 3}
 
 
 class PatchSource:
@@ -52,11 +52,18 @@ class PatchSource:
     def fixed(self, patches: int) -> Iterator[Batch]:
         """Every scan once, with its own evenly spread patches; scans_per_step scans at a time."""
         size = self.settings.training.scans_per_step
-        for start in range(0, len(self.scans), size):
-            chosen = list(range(start, min(start + size, len(self.scans))))
+        order = self._interleaved()
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
             yield self._batch(
                 chosen, [spread_centres(self.scans[index].mask, patches) for index in chosen]
             )
+
+    def _interleaved(self) -> list[int]:
+        """All scans, the sites taking turns: neighbours are of different sites while they last."""
+        site = self.site
+        ranks = [int((site[:index] == site[index]).sum()) for index in range(len(site))]
+        return sorted(range(len(site)), key=lambda index: (ranks[index], site[index]))
 
     def _balanced(self, rng: np.random.Generator, count: int) -> list[int]:
         order = [rng.permutation(np.flatnonzero(self.site == s)) for s in np.unique(self.site)]

@@ -13,6 +13,7 @@ FEATURE_LIMIT = 5.0  # standardised features are clipped here: far scanners must
 LOGVAR_RANGE = (-6.0, 1.0)
 SPECTRUM_BASIS = 10
 HIDDEN = 64
+UNKNOWN = -1  # index of a scanner that is none of the reference sites'
 
 
 class ScannerEncoder(nn.Module):
@@ -48,8 +49,11 @@ class SitePriors(nn.Module):
         self.logvar = nn.Parameter(torch.full((sites, dimensions), -1.0))
 
     def forward(self, site: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance (n, d) for site indices (n,)."""
-        return self.mean[site], self.logvar[site].clamp(*LOGVAR_RANGE)
+        """Mean and log-variance (n, d) for site indices (n,); UNKNOWN sites get N(0, I)."""
+        known = (site != UNKNOWN)[:, None]
+        index = site.clamp(min=0)
+        mean, logvar = self.mean[index], self.logvar[index].clamp(*LOGVAR_RANGE)
+        return torch.where(known, mean, 0.0), torch.where(known, logvar, 0.0)
 
     def hyper_penalty(self) -> Tensor:
         """-log N(means; 0, I) without its constant, nats: site means are themselves draws."""
@@ -78,24 +82,6 @@ class ScannerHead(nn.Module):
     def log_spectrum(self, z_s: Tensor) -> Tensor:
         """Log noise power (n, 40) on the frequency grid, log of HU^2 mm^2."""
         return self.log_power + self.power(z_s) @ self.basis
-
-
-class AnatomySpectrum(nn.Module):
-    """Power of the structure that the decoder's mean leaves out: level and slope from z_b."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(2 * channels, 2)
-        nn.init.zeros_(self.linear.weight)
-        with torch.no_grad():
-            self.linear.bias.copy_(torch.tensor([5.0, 1.5]))
-        self.register_buffer("log_ratio", (FREQUENCIES / 0.1).log())
-
-    def forward(self, z_b: Tensor) -> Tensor:
-        """Log power (n, 40) from maps (n, c, h, w): a falling power law, unlike any noise hump."""
-        moments = torch.cat([z_b.mean((2, 3)), z_b.square().mean((2, 3))], dim=1)
-        level, slope = self.linear(moments).split(1, dim=1)
-        return level - nn.functional.softplus(slope) * self.log_ratio
 
 
 def _cosines(length: int, count: int) -> Tensor:

@@ -45,12 +45,16 @@ class Invariance:
 
 @dataclass(frozen=True)
 class Training:
-    """Steps and batches: `scans_per_step` scans x `patches_per_scan` patches."""
+    """Steps and batches: `scans_per_step` scans x `patches_per_scan` patches.
+
+    `simulated_share` of the scans are shown as scanners that do not exist would show them.
+    """
 
     steps: int
     steps_per_epoch: int
     scans_per_step: int
     patches_per_scan: int
+    simulated_share: float
     learning_rate: float
     gradient_norm: float
     checkpoint_minutes: float

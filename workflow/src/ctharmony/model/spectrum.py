@@ -13,10 +13,11 @@ HIGH_PASS = 0.1
 BANDS = ((0.10, 0.20), (0.20, 0.30), (0.30, 0.40), (0.40, 0.55), (0.55, 0.80))
 FLAT_WINDOWS_HU = ((-140.0, -60.0), (0.0, 110.0))
 FLAT_BLUR_MM = 2.0
-FLAT_GRADIENT_HU_PER_MM = 8.0
-MIN_FLAT_SHARE = 0.01
-# a periodogram under a two-dimensional Hann window has this many fewer independent values
-HANN_CORRELATION = 2.25
+FLAT_GRADIENT_HU_PER_MM = 4.0
+# a patch with less flat tissue than this says nothing of the noise
+MIN_FLAT_MM2 = 150.0
+TAPER_MM = 1.5
+MIN_INDEPENDENT = 4.0  # fewer independent values make no level
 MIN_POWER = 1e-3  # HU^2 mm^2
 
 
@@ -52,22 +53,49 @@ def radial_power(image: Tensor, pixel_mm: tuple[float, float]) -> tuple[Tensor, 
     scale = pixel_mm[0] * pixel_mm[1] / window.square().sum()
     transformed = torch.fft.rfft2((image - image.mean((-2, -1), keepdim=True)) * window)
     power = (transformed.real.square() + transformed.imag.square()).flatten(-2) * scale
-    total = power.new_zeros((*power.shape[:-1], N_FREQUENCIES + 1))
-    total.index_add_(-1, bins, power)
-    return total[..., :N_FREQUENCIES] / counts.clamp(min=1), counts
+    return _by_radius(power, bins, counts), counts
 
 
-def scanner_features(patch: Tensor, pixel_mm: tuple[float, float]) -> Tensor:
-    """What a patch (..., rows, columns) in HU says of its scanner: (..., 41) values.
+def read_scanner(image: Tensor, pixel_mm: tuple[float, float]) -> tuple[Tensor, Tensor, Tensor]:
+    """What patches (..., rows, columns) in HU say of their scanner.
 
-    Log radial power above 0.1 cycles/mm (36), log mean amplitude in five frequency bands over
-    flat fat and soft tissue (5; NaN where the patch shows too little of it). Bins beyond Nyquist
-    are NaN. Only high-pass content enters, so that anatomy is left to the other posterior.
+    Returns features (..., 41): log radial power above 0.1 cycles/mm (36; NaN beyond Nyquist) and
+    log noise power of flat tissue in five bands (NaN where a patch shows too little of it). Then
+    the flat tissue's power (..., 40) and its independent values (..., 40). Only high-pass content
+    enters, so that anatomy is left to the other posterior.
     """
-    power, counts = radial_power(patch, pixel_mm)
+    power, counts = radial_power(image, pixel_mm)
     log_power = power.clamp(min=MIN_POWER).log()
     log_power = torch.where(counts > 0, log_power, torch.nan)[..., FREQUENCIES > HIGH_PASS]
-    return torch.cat([log_power, _flat_amplitudes(patch, pixel_mm)], dim=-1)
+    noise, independent = flat_noise_power(image, pixel_mm)
+    bands = [_band_level(noise, independent, band) for band in BANDS]
+    return torch.cat([log_power, torch.stack(bands, -1)], dim=-1), noise, independent
+
+
+def flat_noise_power(image: Tensor, pixel_mm: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Noise power (..., 40) in HU^2 mm^2 of flat tissue, and its independent values (..., 40).
+
+    Only where an image (..., rows, columns) shows flat fat or soft tissue is its high-pass content
+    noise, so it is seen through a tapered mask m of those places and the high-pass is divided out.
+    A periodogram through m has (sum m^2)^2 / (N sum m^4) of a full one's independent values. Below
+    0.1 cycles/mm anatomy leaks in: those bins count nothing.
+    """
+    shape = image.shape[-2:]
+    bins, counts, radius, _ = radial_layout(shape, pixel_mm, str(image.device))
+    blur = gaussian_gain(radius, FLAT_BLUR_MM)
+    smooth = filtered(image, blur)
+    flat = _flat_region(smooth, pixel_mm)
+    taper = flat * filtered(flat, gaussian_gain(radius, TAPER_MM)).clamp(0.0, 1.0)
+    energy = taper.square().sum((-2, -1)).clamp(min=1e-6)
+    transformed = torch.fft.rfft2((image - smooth) * taper)
+    power = transformed.real.square() + transformed.imag.square()
+    power = power / (1.0 - blur).square().clamp(min=1e-3) * pixel_mm[0] * pixel_mm[1]
+    radial = _by_radius(power.flatten(-2), bins, counts) / energy[..., None]
+    seen = flat.sum((-2, -1)) * pixel_mm[0] * pixel_mm[1] > MIN_FLAT_MM2
+    fourth = taper.pow(4).sum((-2, -1)).clamp(min=1e-6)
+    share = seen * energy.square() / fourth / (shape[0] * shape[1])
+    trusted = counts * (FREQUENCIES.to(counts.device) > HIGH_PASS)
+    return radial, trusted * share[..., None]
 
 
 def gaussian_gain(radius: Tensor, sigma_mm: float) -> Tensor:
@@ -80,21 +108,18 @@ def filtered(patch: Tensor, gain: Tensor) -> Tensor:
     return torch.fft.irfft2(torch.fft.rfft2(patch) * gain, s=patch.shape[-2:])
 
 
-def _flat_amplitudes(patch: Tensor, pixel_mm: tuple[float, float]) -> Tensor:
-    radius = radial_layout(patch.shape[-2:], pixel_mm, str(patch.device))[2]
-    transformed = torch.fft.rfft2(patch)
-    smooth = torch.fft.irfft2(transformed * gaussian_gain(radius, FLAT_BLUR_MM), s=patch.shape[-2:])
-    flat = _flat_region(smooth, pixel_mm)
-    share = flat.mean((-2, -1))
-    values = []
-    for low, high in BANDS:
-        band = torch.fft.irfft2(
-            transformed * ((radius >= low) & (radius < high)), s=patch.shape[-2:]
-        )
-        amplitude = (band.abs() * flat).mean((-2, -1)) / share.clamp(min=1e-6)
-        seen = (share > MIN_FLAT_SHARE) & (0.5 / max(pixel_mm) > 0.5 * (low + high))
-        values.append(torch.where(seen, amplitude.clamp(min=0.01).log(), torch.nan))
-    return torch.stack(values, dim=-1)
+def _by_radius(power: Tensor, bins: Tensor, counts: Tensor) -> Tensor:
+    total = power.new_zeros((*power.shape[:-1], N_FREQUENCIES + 1))
+    total.index_add_(-1, bins, power)
+    return total[..., :N_FREQUENCIES] / counts.clamp(min=1)
+
+
+def _band_level(power: Tensor, counts: Tensor, band: tuple[float, float]) -> Tensor:
+    frequencies = FREQUENCIES.to(power.device)
+    weight = counts * ((frequencies >= band[0]) & (frequencies < band[1]))
+    total = weight.sum(-1)
+    mean = (power * weight).sum(-1) / total.clamp(min=1e-6)
+    return torch.where(total > MIN_INDEPENDENT, mean.clamp(min=MIN_POWER).log(), torch.nan)
 
 
 def _flat_region(smooth: Tensor, pixel_mm: tuple[float, float]) -> Tensor:

@@ -20,7 +20,7 @@ from ctharmony.model.sampling import PatchSource, latent_generator, stream_rng
 from ctharmony.model.scans import ScanData
 from ctharmony.model.schedule import make_optimiser, rate_factor, split_scans
 from ctharmony.model.settings import Settings
-from ctharmony.model.twins import make_twin, twin_penalty
+from ctharmony.model.twins import make_twin, simulate_scanners, twin_penalty
 from ctharmony.model.vae import Batch, FactorisedVAE
 
 MAX_BAD_STEPS = 20
@@ -196,6 +196,12 @@ class Trainer:
     def _parts(self, step: int) -> dict[str, Tensor]:
         batch = moved(self.source.draw(self.seed, step), self.fabric.device)
         model: FactorisedVAE = self.model.module
+        share, tissues = (
+            self.settings.training.simulated_share,
+            (model.head.tissues, model.head.reach),
+        )
+        rng = stream_rng(self.seed, step, "simulated")
+        batch = simulate_scanners(batch, share, tissues, rng)
         outcome = self.model(batch, latent_generator(self.seed, step))
         parts = terms(model, outcome, batch.site, batch.anchors, self.settings.objective)
         patches = len(batch.native[0])

@@ -1,11 +1,16 @@
-"""Twins: the same patch as another kernel and another dose would show it."""
+"""Twins: the same patch as another kernel, dose or calibration would show it."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ctharmony.information.gaussian import kl_diagonal
+from ctharmony.model.curve import increasing, piecewise_linear
+from ctharmony.model.scanner import UNKNOWN
 from ctharmony.model.spectrum import filtered, radial_layout
+from ctharmony.model.vae import Batch
 
 BLUR_MM = (0.0, 0.7)
 SHARPEN = (0.0, 0.8)
@@ -13,6 +18,7 @@ SHARPEN_AT = 0.35  # cycles/mm, where a sharp kernel's boost peaks
 NOISE_SD_HU = (0.0, 30.0)
 NOISE_POWER = (0.0, 1.5)  # noise amplitude rises with frequency to this power, then falls
 NOISE_CUT = 0.45  # cycles/mm
+CURVE_SDS = 2.0  # calibrations differ by more than the patients of one scanner do
 
 
 def make_twin(patch: Tensor, pixel_mm: tuple[float, float], rng: np.random.Generator) -> Tensor:
@@ -29,6 +35,27 @@ def make_twin(patch: Tensor, pixel_mm: tuple[float, float], rng: np.random.Gener
     noise = filtered(white.to(patch.device), shape)
     noise = noise / noise.std().clamp(min=1e-6) * rng.uniform(*NOISE_SD_HU)
     return filtered(patch, gain) + noise
+
+
+def simulate_scanners(
+    batch: Batch, share: float, tissues: tuple[Tensor, Tensor], rng: np.random.Generator
+) -> Batch:
+    """A batch in which about `share` of the scans come from scanners that do not exist.
+
+    Kernel, dose and HU curve are drawn at random, each on its own, so that q(z_s|x) learns what
+    each of them looks like instead of the few combinations that the reference sites have.
+    `tissues` are (HU (k,), SD (k,)) of the anchors; their measured HU move with the curve.
+    """
+    native, anchors, site = list(batch.native), batch.anchors.clone(), batch.site.clone()
+    hu, sd = tissues
+    for index in np.flatnonzero(rng.random(len(native)) < share):
+        shift = sd * torch.as_tensor(rng.normal(0.0, CURVE_SDS, len(sd)), dtype=sd.dtype).to(sd)
+        knots = increasing(hu, shift[None])
+        part = make_twin(native[index], batch.pixel_mm[index], rng)
+        native[index] = piecewise_linear(part.flatten()[None], hu, knots).reshape(part.shape)
+        anchors[index] = piecewise_linear(anchors[index][None], hu, knots)[0]
+        site[index] = UNKNOWN
+    return replace(batch, native=native, anchors=anchors, site=site)
 
 
 def twin_penalty(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Tensor:

@@ -9,9 +9,9 @@ from torch.nn import functional
 from ctharmony.information.gaussian import sample
 from ctharmony.model.curve import piecewise_linear, to_hu, to_units
 from ctharmony.model.networks import STRIDE, BiologyEncoder, Decoder
-from ctharmony.model.scanner import AnatomySpectrum, ScannerEncoder, ScannerHead, SitePriors
+from ctharmony.model.scanner import ScannerEncoder, ScannerHead, SitePriors
 from ctharmony.model.settings import Settings
-from ctharmony.model.spectrum import radial_power, scanner_features
+from ctharmony.model.spectrum import read_scanner
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Batch:
         native: per scan (patches, 3, rows, columns), HU.
         pixel_mm: per scan (dy, dx).
         anchors: (scans, k) measured tissue HU, NaN where unseen.
-        site: (scans,) index of the reference site.
+        site: (scans,) index of the reference site, UNKNOWN for a simulated scanner.
     """
 
     native: list[Tensor]
@@ -41,8 +41,8 @@ class Outcome:
     z_b: tuple[Tensor, Tensor, Tensor]  # mean, logvar, draw (m, c, h, w)
     z_s: tuple[Tensor, Tensor, Tensor]  # mean, logvar, draw (n, d)
     knots: Tensor  # (n, k) HU
-    power: Tensor  # (m, 40) residual's periodogram
-    counts: Tensor  # (m, 40) its independent coefficients
+    power: Tensor  # (m, 40) the scans' periodogram in flat tissue
+    counts: Tensor  # (m, 40) its independent values
     log_spectrum: Tensor  # (m, 40)
 
 
@@ -64,7 +64,6 @@ class FactorisedVAE(nn.Module):
             [settings.anchors_hu[name] for name in tissues],
             [settings.anchor_sd_hu[name] for name in tissues],
         )
-        self.anatomy = AnatomySpectrum(channels)
         self.decoder = Decoder(
             network.width, channels, dimensions, network.film_scale, network.decoder == "unet"
         )
@@ -74,16 +73,15 @@ class FactorisedVAE(nn.Module):
         """Patches (n, 3, rows, columns) on the common grid (n, 3, g, g)."""
         return resampled(native, (self.grid, self.grid))
 
-    def encode_scanner(
-        self, native: list[Tensor], pixel_mm: list[tuple[float, float]], anchors: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """q(z_s|x): mean and logvar (n, d)."""
-        features = torch.stack(
-            [
-                scanner_features(part[:, 1], step)
-                for part, step in zip(native, pixel_mm, strict=True)
-            ]
-        )
+    def read(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Scanner features (n, patches, f), noise power and independent values (m, 40)."""
+        pairs = zip(batch.native, batch.pixel_mm, strict=True)
+        readings = [read_scanner(part[:, 1], step) for part, step in pairs]
+        features, power, counts = zip(*readings, strict=True)
+        return torch.stack(features), torch.cat(power), torch.cat(counts)
+
+    def encode_scanner(self, features: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor]:
+        """q(z_s|x): mean and logvar (n, d), from features (n, patches, f), anchors (n, k)."""
         return self.scanner(self.scanner.standardise(features, anchors))
 
     def encode_biology(self, image: Tensor, z_s: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -111,15 +109,14 @@ class FactorisedVAE(nn.Module):
         """One pass; `generator` draws the latents."""
         patches = len(batch.native[0])
         image = torch.cat([self.to_grid(part) for part in batch.native])
-        z_s_mean, z_s_logvar = self.encode_scanner(batch.native, batch.pixel_mm, batch.anchors)
+        read, power, counts = self.read(batch)
+        z_s_mean, z_s_logvar = self.encode_scanner(read, batch.anchors)
         z_s = sample(z_s_mean, z_s_logvar, generator)
         many = z_s.repeat_interleave(patches, 0)
         mean_s = z_s_mean.detach().repeat_interleave(patches, 0)
         z_b_mean, z_b_logvar, features = self.encode_biology(image, mean_s)
         z_b = sample(z_b_mean, z_b_logvar, generator)
         mean, log_sd = self.decode(z_b, many, features)
-        power, counts = self._residual_power(batch, mean.detach())
-        floor = self.head.log_spectrum(many)
         return Outcome(
             image=image[:, 1],
             mean=mean,
@@ -129,20 +126,8 @@ class FactorisedVAE(nn.Module):
             knots=self.head.knots(z_s),
             power=power,
             counts=counts,
-            log_spectrum=torch.logaddexp(floor, self.anatomy(z_b_mean.detach())),
+            log_spectrum=self.head.log_spectrum(many),
         )
-
-    def _residual_power(self, batch: Batch, mean: Tensor) -> tuple[Tensor, Tensor]:
-        """Periodogram of what the mean leaves, on each scan's native grid."""
-        powers, counts = [], []
-        for part, step, own in zip(
-            batch.native, batch.pixel_mm, mean.chunk(len(batch.native)), strict=True
-        ):
-            on_native = resampled(own[:, None], part.shape[-2:])[:, 0]
-            power, count = radial_power(part[:, 1] - on_native, step)
-            powers.append(power)
-            counts.append(count.expand_as(power))
-        return torch.cat(powers), torch.cat(counts)
 
 
 def resampled(image: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -129,13 +129,13 @@ def finite_numbers(value: Any, count: int) -> np.ndarray | None:
     return array if array.size == count and np.isfinite(array).all() else None
 
 
-def read_headers(files: Iterable[Path]) -> list[Header]:
+def read_headers(files: Iterable[Path], more_tags: tuple[str, ...] = ()) -> list[Header]:
     """Headers of those files that are DICOM images, in the order given; others are passed over."""
-    headers = (read_header(path) for path in files)
+    headers = (read_header(path, more_tags) for path in files)
     return [header for header in headers if header is not None]
 
 
-def read_header(path: Path) -> Header | None:
+def read_header(path: Path, more_tags: tuple[str, ...] = ()) -> Header | None:
     """Header of one file; None if it is not a DICOM image or cannot be opened."""
     try:
         with open(path, "rb") as stream:
@@ -144,7 +144,7 @@ def read_header(path: Path) -> Header | None:
             dataset = pydicom.dcmread(
                 stream,
                 stop_before_pixels=True,
-                specific_tags=[*GEOMETRY_TAGS, *ACQUISITION_TAGS],
+                specific_tags=[*GEOMETRY_TAGS, *ACQUISITION_TAGS, *more_tags],
             )
             if "Rows" not in dataset and "SOPClassUID" not in dataset:
                 return None

@@ -19,19 +19,19 @@ from ctharmony.io.dicom_series import SeriesRule
 from ctharmony.io.files import write_json
 from ctharmony.io.nifti import read_scan
 from ctharmony.io.scan import InputLimits, Scan, SetAside, check_hounsfield
-from ctharmony.io.sidecar import Vocabulary, as_number, deidentified, maker, withheld
+from ctharmony.io.sidecar import (
+    ACQUISITION,
+    Vocabulary,
+    as_number,
+    deidentified,
+    maker,
+    withheld,
+)
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
 
 IDENTITY = ("site", "batch", "scan", "subject", "split", "role", "status", "reason", "sha256")
 GEOMETRY = ("slices", "rows", "columns", "spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
-ACQUISITION = {
-    "manufacturer": "Manufacturer",
-    "model_name": "ManufacturersModelName",
-    "kernel": "ConvolutionKernel",
-    "kvp": "KVP",
-    "slice_thickness_mm": "SliceThickness",
-}
 MEASURES = (
     "contrast_nats",
     "entropy_nats",

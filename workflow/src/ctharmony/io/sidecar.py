@@ -38,6 +38,14 @@ CODES = {
         {"HFS", "HFP", "FFS", "FFP", "HFDR", "HFDL", "FFDR", "FFDL"},
     ),
 }
+# column of the tables -> tag
+ACQUISITION = {
+    "manufacturer": "Manufacturer",
+    "model_name": "ManufacturersModelName",
+    "kernel": "ConvolutionKernel",
+    "kvp": "KVP",
+    "slice_thickness_mm": "SliceThickness",
+}
 MAKERS = {
     "ge": "GE",
     "siemens": "Siemens",

@@ -13,7 +13,7 @@ BLOCK = {
     "measure": "mutual_information",
     "motion": "affine",
     "levels_mm": [8, 4, 2],
-    "points": [2000, 10000, 40000],
+    "points": [6000, 10000, 40000],
     "bins": [16, 24, 32],
     "linear_share": 0.5,
     "iterations": [20, 15, 12],

@@ -14,6 +14,7 @@ from ctharmony.registration.transforms import stretches
 
 BINS = 32
 SAMPLES = 30000
+LONELY = 0.15  # share of starts in agreement that is no more than the best one itself
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def judge(
             f"the scan shows {evidence.coverage:.0%} of the template's body where "
             f"{settings.minimum_coverage:.0%} is asked for"
         )
+    if agreement < LONELY:
+        return "warned", "no other starting position came to this place; look at the picture"
     return "ok", ""
 
 

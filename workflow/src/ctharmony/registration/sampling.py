@@ -65,6 +65,14 @@ class FixedPoints:
 
 
 @dataclass(frozen=True)
+class FixedScan:
+    """A fixed scan prepared once for many registrations: levels and their points."""
+
+    levels: list[Level]
+    points: list[FixedPoints]
+
+
+@dataclass(frozen=True)
 class MovingGrid:
     """The moving scan at one level, ready to be interpolated.
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ctharmony.registration.engine import FixedScan, RegistrationResult
+from ctharmony.registration.engine import RegistrationResult
+from ctharmony.registration.sampling import FixedScan
 from ctharmony.registration.transforms import apply, rotation_part, stretches
 
 COLUMNS = (

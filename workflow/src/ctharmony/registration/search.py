@@ -1,0 +1,95 @@
+"""The coarse search: from many starting positions to the few worth refining."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from ctharmony.registration.objective import align
+from ctharmony.registration.optimiser import Ascent, Rules, ascend
+from ctharmony.registration.pyramid import Level
+from ctharmony.registration.sampling import FixedPoints, FixedScan, MovingGrid, moving_grid
+from ctharmony.registration.settings import RegistrationSettings
+from ctharmony.registration.starts import (
+    best_starts,
+    body_middle,
+    map_distance,
+    rank,
+    rotations,
+    shifts,
+    starting_maps,
+)
+
+TOLERANCE = 0.004  # of the level's voxel size
+SAME_MM = 2.0  # ends closer than this are one
+AGREE_MM = 16.0  # two coarse voxels
+LEAST_OVERLAP = 0.1
+SEMIFINALISTS = 6
+SHAKES = ((0, 0, 0), (2, 0, 0), (0, 2, 0), (0, 0, 2), (0, 0, 4))  # in coarse voxels
+FINALISTS = 3
+QUICK_POINTS = 2000  # the many starts climb on few points
+
+
+@dataclass(frozen=True)
+class Climb:
+    """The ascents of one level."""
+
+    points: FixedPoints
+    grid: MovingGrid
+    settings: RegistrationSettings
+    number: int
+
+    def refine(self, maps: torch.Tensor, rigid: bool) -> Ascent:
+        """Climb from each of the maps (B, 3, 4)."""
+        normalized = self.settings.measure == "normalized_mutual_information"
+        rules = Rules(
+            rigid,
+            self.settings.iterations[self.number],
+            TOLERANCE * self.settings.levels_mm[self.number],
+            LEAST_OVERLAP,
+        )
+        return ascend(lambda m: align(self.points, self.grid, m, normalized, True), maps, rules)
+
+    def best(self, found: Ascent, most: int) -> Ascent:
+        """At most `most` distinct ends, the best first."""
+        score = rank(found.value, found.overlap, self.points)
+        order = torch.argsort(score, descending=True, stable=True)
+        chosen: list[int] = []
+        for one in order.tolist():
+            if all(map_distance(found.maps[one], found.maps[other]) > SAME_MM for other in chosen):
+                chosen.append(one)
+        few = chosen[:most]
+        return Ascent(found.maps[few], found.value[few], found.overlap[few])
+
+
+def search(
+    fixed: FixedScan, moving: Level, settings: RegistrationSettings
+) -> tuple[torch.Tensor, float]:
+    """Maps (few, 3, 4), the best first, and the share of refined starts that agree with it.
+
+    Between two patients mutual information has many small hills, so the best ends are pushed off
+    and climb again: what comes back to the same place can be believed.
+    """
+    points, rigid = fixed.points[0], settings.motion == "rigid"
+    climb = Climb(points, moving_grid(moving, points.count), settings, 0)
+    step = max(1, points.bins.numel() // QUICK_POINTS)
+    quick = replace(climb, points=points.thinned(step))
+    offsets = shifts(fixed.levels[0], moving, settings.shift_step_mm)
+    turns = rotations(settings.rotation_degrees)
+    maps = starting_maps(points, turns, offsets, body_middle(moving))
+    maps = best_starts(points, climb.grid, maps, settings.kept_starts)
+    found = quick.best(quick.refine(maps, True), SEMIFINALISTS)
+    found = quick.best(quick.refine(found.maps, rigid), FINALISTS)
+    found = climb.best(climb.refine(found.maps, rigid), 1)
+    again = climb.refine(shake(found.maps, settings.levels_mm[0]), rigid)
+    best = climb.best(again, 2)
+    near = [map_distance(best.maps[0], other) <= AGREE_MM for other in again.maps]
+    return best.maps, sum(near) / len(near)
+
+
+def shake(maps: torch.Tensor, voxel_mm: float) -> torch.Tensor:
+    """Each map (B, 3, 4) and copies of it pushed off along each axis, both ways."""
+    steps = torch.tensor(SHAKES, dtype=maps.dtype) * voxel_mm
+    steps = torch.cat([steps, -steps[1:]])
+    shaken = maps[:, None].repeat(1, len(steps), 1, 1)
+    shaken[..., 3] += steps
+    return shaken.flatten(0, 1)

@@ -168,8 +168,13 @@ def profile(scans: int, distance: float) -> dict:
     """What a model holds of a site."""
     frequency = 0.0125 + 0.025 * np.arange(40)
     curve = np.exp(-frequency).tolist()
-    operator = {"frequencies": frequency.tolist(), "mtf": [*curve[:20], *[None] * 20],
-                "nps": curve, "noise_sd": 12.0, "hu_anchors": {"air": -1000.0, "fat": -90.0}}  # fmt: skip
+    operator = {
+        "frequencies": frequency.tolist(),
+        "mtf": [*curve[:20], *[None] * 20],
+        "nps": curve,
+        "noise_sd": 12.0,
+        "hu_anchors": {"air": -1000.0, "fat": -90.0},
+    }
     return {"n_scans": scans, "operator": operator, "out_of_distribution": distance, "reason": "",
             "prior_mean": [0.1 * scans, -0.2], "prior_logvar": [0.0, -1.0]}  # fmt: skip
 

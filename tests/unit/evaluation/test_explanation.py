@@ -6,9 +6,10 @@ import pytest
 from ctharmony.evaluation.explanation import (
     band_evidence,
     evidence,
-    feature_evidence,
+    gain,
     occlusion_map,
     without_band,
+    without_features,
 )
 
 EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -70,14 +71,28 @@ def test_a_spot_is_found_in_its_block():
     assert np.delete(found.ravel(), found.argmax()).max() < 1e-9
 
 
-def test_feature_groups_share_out_the_evidence():
+def test_features_taken_away_lose_their_evidence():
     features = np.array([[4.0, 0.0, 1.0], [-4.0, 0.0, 2.0]])
 
     def predict(inputs: np.ndarray) -> np.ndarray:
         return logistic(inputs[:, 0])
 
-    groups = {"telling": np.array([0]), "mute": np.array([1, 2])}
-    found = feature_evidence(predict, features, groups, np.zeros(3))
-    assert found["telling"].min() > 0.5
-    assert found["mute"].max() == 0
+    telling = without_features(features, np.array([0]), np.zeros(3))
+    mute = without_features(features, np.array([1, 2]), np.zeros(3))
+    assert evidence(predict, features, telling).min() > 0.5
+    assert evidence(predict, features, mute).max() == 0
     assert features[0, 0] == 4.0
+
+
+def test_gain_is_positive_for_telling_and_negative_for_misleading_evidence():
+    features = np.array([[3.0], [-3.0]])
+
+    def predict(inputs: np.ndarray) -> np.ndarray:
+        return logistic(inputs[:, 0])
+
+    nothing = np.zeros((2, 1))
+    right = gain(predict, features, nothing, np.array([1, 0]))
+    wrong = gain(predict, features, nothing, np.array([0, 1]))
+    certain = np.log(1 / (1 + np.exp(-3)))
+    assert right == pytest.approx(certain - np.log(0.5))
+    assert wrong.max() < -2

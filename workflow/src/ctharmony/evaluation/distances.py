@@ -48,9 +48,20 @@ class SiteDistances:
             for site in (ALL_SITES, *others):
                 value = _mean(self.table, metric, site, target)
                 replicates = np.array([_mean(one, metric, site, target) for one in self.resampled])
-                estimate = interval(replicates, value, self.subjects)
+                estimate = interval(_centred(replicates, value), value, self.subjects)
                 found.append(metric_row(metric, self.method, "image", estimate, site))
         return found
+
+
+def _centred(replicates: np.ndarray, value: float) -> np.ndarray:
+    """Replicates moved so that their mean is the value, none below 0.
+
+    A divergence of resamples lies above that of the sample, because each resample holds fewer
+    different subjects; without the shift the interval could leave its own value out.
+    """
+    known = replicates[np.isfinite(replicates)]
+    shift = value - known.mean() if len(known) else 0.0
+    return np.maximum(replicates + shift, 0.0)
 
 
 def _mean(table: pd.DataFrame, metric: str, site: str, target: str) -> float:

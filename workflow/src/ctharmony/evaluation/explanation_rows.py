@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ctharmony.evaluation.explanation import feature_evidence
+from ctharmony.evaluation.explanation import evidence, gain, without_features
+from ctharmony.evaluation.feature_harmonizers import fill_missing
 from ctharmony.evaluation.probes import ProbeSettings, linear_probe, refusal, subject_folds
-from ctharmony.evaluation.tables import FeatureSet, aligned
+from ctharmony.evaluation.tables import FeatureSet
 
-COLUMNS = ("method", "site", "evidence", "kl_nats", "n")
+COLUMNS = ("method", "site", "evidence", "kl_nats", "gain_nats", "n")
 
 
 def evidence_groups(names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -29,36 +30,37 @@ def band_evidence_table(
 ) -> pd.DataFrame:
     """Mean evidence of every group of features for the linear site probe, by site and method.
 
-    Each scan is explained by a probe that never saw its subject; evidence is replaced by the
-    training median.
+    Each scan is explained by a probe that never saw its subject; what is taken away is replaced
+    by the training median. `kl_nats` is how much the group moves the probe's answer, `gain_nats`
+    how much of that is toward the true site.
     """
     rows = []
     for features in sets:
-        labels = aligned(site_of.rename("site").reset_index(), features.scans)["site"]
-        known = labels.to_numpy(dtype=str)
+        known = site_of.reindex(list(features.scans)).to_numpy(dtype=str)
         if refusal(known, features.sample.subjects, how) or not features.names:
             continue
-        found = _out_of_fold(features, known, how)
-        for name, values in found.items():
+        for name, values in _out_of_fold(features, known, how).items():
             for site in np.unique(known):
                 own = values[known == site]
-                rows.append((features.method, site, name, float(own.mean()), len(own)))
+                rows.append((features.method, site, name, *own.mean(axis=0), len(own)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _out_of_fold(
     features: FeatureSet, labels: np.ndarray, how: ProbeSettings
 ) -> dict[str, np.ndarray]:
+    """Group -> (scans, 2) evidence and gain."""
     groups = evidence_groups(features.names)
-    found = {name: np.zeros(len(labels)) for name in groups}
+    found = {name: np.zeros((len(labels), 2)) for name in groups}
     folds = subject_folds(labels, features.sample.subjects, how)
     for number in np.unique(folds):
         held = folds == number
-        train, test = features.sample.fold(held)
-        usual = np.nanmedian(np.where(np.isfinite(train).any(0), train, 0.0), axis=0)
-        filled = np.where(np.isfinite(test), test, usual)
+        train, test = fill_missing(*features.sample.fold(held))
         model = linear_probe(how).fit(train, labels[~held])
-        part = feature_evidence(model.predict_proba, filled, groups, usual)
-        for name, values in part.items():
-            found[name][held] = values
+        truth = np.searchsorted(model.classes_, labels[held])
+        usual = np.median(train, axis=0)
+        for name, columns in groups.items():
+            without = without_features(test, columns, usual)
+            found[name][held, 0] = evidence(model.predict_proba, test, without)
+            found[name][held, 1] = gain(model.predict_proba, test, without, truth)
     return found

@@ -1,8 +1,10 @@
 """Shows a results folder in MLflow's own user interface, on this machine only."""
 
+import argparse
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -41,3 +43,14 @@ def _free_port(first: int) -> int:
                 continue
             return port
     raise SystemExit(f"no port from {first} to {first + 99} is free; name another with --port")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`python -m ctharmony.tracking ui --results results/demo`."""
+    parser = argparse.ArgumentParser(prog="python -m ctharmony.tracking")
+    commands = parser.add_subparsers(required=True)
+    ui = commands.add_parser("ui", help="open the MLflow UI of a results folder on 127.0.0.1")
+    ui.add_argument("--results", type=Path, required=True, help="results folder of the study")
+    ui.add_argument("--port", type=int, default=5000, help="first port tried")
+    chosen = parser.parse_args(arguments)
+    serve(chosen.results, chosen.port)

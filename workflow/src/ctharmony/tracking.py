@@ -5,18 +5,23 @@ their content, so the same content updates a run and never makes another. The em
 no absolute path: artifacts have proxied addresses that `python -m ctharmony.tracking ui` serves.
 """
 
-import argparse
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ctharmony.io.records import RunRecord, outbox_records, put_in_outbox
-from ctharmony.mlflow_ui import serve
+from ctharmony.io.records import (
+    RunRecord,
+    outbox_records,
+    outcome,
+    put_in_outbox,
+    without_secrets,
+)
+from ctharmony.mlflow_ui import main
 
 LOGGER = logging.getLogger("ctharmony")
 CONTENT, CURRENT, COMPLETE = "ctharmony.content", "ctharmony.current", "ctharmony.complete"
@@ -65,7 +70,7 @@ def track(
         The outcome: experiment, store, delivered, reason, runs (name, content, run), waiting.
     """
     if not settings.enabled:
-        return _outcome(study, settings, records, {}, "tracking is switched off")
+        return outcome(study, settings.uri, records, {}, "tracking is switched off")
     outbox = folder / "outbox"
     if settings.uri is not None:
         put_in_outbox(outbox, records)
@@ -83,9 +88,9 @@ def track(
         reason = (
             f"the server did not take the records ({type(error).__name__}); they wait in the outbox"
         )
-        LOGGER.warning("%s: %s", _address(settings.uri), reason)
-        return _outcome(study, settings, records, runs, reason)
-    return _outcome(study, settings, records, runs, "")
+        LOGGER.warning("%s: %s", without_secrets(settings.uri), reason)
+        return outcome(study, settings.uri, records, runs, reason)
+    return outcome(study, settings.uri, records, runs, "")
 
 
 def open_store(study: str, folder: Path, settings: TrackingSettings) -> Store:
@@ -217,27 +222,6 @@ def _retire(store: Store, record: RunRecord, identity: str) -> None:
             store.client.set_tag(run.info.run_id, CURRENT, "no")
 
 
-def _outcome(
-    study: str, settings: TrackingSettings, records: Iterable[RunRecord], runs: dict[str, str],
-    reason: str,
-) -> dict[str, Any]:  # fmt: skip
-    told = [{"name": r.name, "content": r.content, "run": runs.get(r.content)} for r in records]
-    return {
-        "experiment": study,
-        "store": "embedded" if settings.uri is None else _address(settings.uri),
-        "delivered": not reason,
-        "reason": reason,
-        "runs": told,
-        "waiting": sum(run["run"] is None for run in told) if settings.enabled else 0,
-    }
-
-
-def _address(uri: str) -> str:
-    """The server without a name or password."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
-
-
 def _failures() -> tuple[type[Exception], ...]:
     from mlflow.exceptions import MlflowException
     from requests import RequestException
@@ -254,17 +238,6 @@ def _quiet(settings: TrackingSettings) -> None:
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(settings.timeout_seconds),
         "GIT_PYTHON_REFRESH": "quiet",
     }
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m ctharmony.tracking ui --results results/demo`."""
-    parser = argparse.ArgumentParser(prog="python -m ctharmony.tracking")
-    commands = parser.add_subparsers(required=True)
-    ui = commands.add_parser("ui", help="open the MLflow UI of a results folder on 127.0.0.1")
-    ui.add_argument("--results", type=Path, required=True, help="results folder of the study")
-    ui.add_argument("--port", type=int, default=5000, help="first port tried")
-    chosen = parser.parse_args(arguments)
-    serve(chosen.results, chosen.port)
 
 
 if __name__ == "__main__":

@@ -114,13 +114,19 @@ def intervals(rows: Sequence[Mapping[str, Any]], x: str, reference: float | None
 
 
 @matplotlib.rc_context(STYLE)
-def dumbbells(rows: Sequence[Mapping[str, Any]], x: str, reference: float | None = None) -> Figure:
+def dumbbells(
+    rows: Sequence[Mapping[str, Any]],
+    x: str,
+    reference: float | None = None,
+    least: float | None = None,
+) -> Figure:
     """Before (hollow circle) and after (filled diamond) joined by a line, one row each.
 
     Args:
         rows: mappings with `label`, `before` and `after`, and `low`, `high` around `after`.
         x: label with unit.
         reference: a value marked by a dashed line, such as chance.
+        least: what lies further left is cut off, so that one wild value does not hide the rest.
     """
     figure, (axes,) = new_axes(height=1.0 + 0.3 * len(rows))
     for place, row in enumerate(rows):
@@ -135,6 +141,8 @@ def dumbbells(rows: Sequence[Mapping[str, Any]], x: str, reference: float | None
     axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
     axes.set(xlabel=x, ylim=(len(rows) - 0.4, -0.6))
     axes.grid(visible=False, axis="y")
+    if least is not None:
+        axes.set_xlim(left=max(least, axes.get_xlim()[0]))
     figure.legend(loc="outside upper right", ncols=2)
     return figure
 
@@ -159,7 +167,7 @@ def matrices(tables: Mapping[str, np.ndarray], names: Sequence[str], unit: str) 
         axes.set_yticks(range(len(names)), names if axes is grid[0] else [""] * len(names))
         if len(names) <= 8:
             for (row, column), value in np.ndenumerate(np.asarray(table, float)):
-                ink = "white" if value > 0.55 * top else INK
+                ink = "white" if value > 0.4 * top else INK
                 text = f"{value:.2g}" if np.isfinite(value) else "-"
                 axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
     figure.colorbar(image, ax=grid, label=unit, shrink=0.8)

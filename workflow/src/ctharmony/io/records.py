@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 
@@ -172,6 +173,33 @@ def git_tags(folder: str | Path) -> dict[str, str]:
             return {}
         shown.append(done.stdout.strip())
     return {"git.commit": shown[0], "git.edited": "yes" if shown[1] else "no"}
+
+
+def outcome(
+    study: str, uri: str | None, records: Iterable[RunRecord], runs: Mapping[str, str], reason: str
+) -> dict[str, Any]:
+    """What tracking did, for tracked.json.
+
+    Args:
+        study: the experiment; uri: the server, or None for the embedded store.
+        records: what was to be told; runs: content -> run id of what the store took.
+        reason: why not all was delivered; empty where it was.
+    """
+    told = [{"name": r.name, "content": r.content, "run": runs.get(r.content)} for r in records]
+    return {
+        "experiment": study,
+        "store": "embedded" if uri is None else without_secrets(uri),
+        "delivered": not reason,
+        "reason": reason,
+        "runs": told,
+        "waiting": sum(run["run"] is None for run in told),
+    }
+
+
+def without_secrets(uri: str) -> str:
+    """An address without a user's name, a password or a query."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
 
 
 def put_in_outbox(outbox: Path, records: Iterable[RunRecord]) -> None:

@@ -49,7 +49,11 @@ def agreement_section(study: StudyRecord, model: ModelRecord) -> Section:
     names = [name for name in AGREEMENT if name in known]
     if names:
         title = "Agreement of all methods"
-        section.blocks.append(method_table(model.metrics, names, title))
+        caption = (
+            "Mean over all sites but the target, with its 95% confidence interval; biases and "
+            "shifts are absolute."
+        )
+        section.blocks.append(method_table(model.metrics, names, title, caption))
         for name in [name for name in DRAWN if name in known]:
             section.blocks.extend(_forest(model.metrics, name))
         section.blocks.extend(_by_site(model.metrics))
@@ -64,7 +68,7 @@ def agreement_section(study: StudyRecord, model: ModelRecord) -> Section:
     return section
 
 
-def method_table(metrics: pd.DataFrame, names: list[str], title: str) -> Table:
+def method_table(metrics: pd.DataFrame, names: list[str], title: str, caption: str) -> Table:
     """Methods down, metrics across; the best is marked, and every baseline that beats ours."""
     own = metrics[metrics["metric"].isin(names)]
     methods = sorted(dict.fromkeys(own["method"]), key=lambda m: (m in BOUNDS, m == OURS))
@@ -74,13 +78,12 @@ def method_table(metrics: pd.DataFrame, names: list[str], title: str) -> Table:
         head = Cell(method_label(method), "ours" if method == OURS else "")
         rows.append([head, *(judged(values, name, method) for name in names)])
     headings = [f"{metric_label(name)}{_in_brackets(own, name)}" for name in names]
-    caption = (
-        "Mean over all sites but the target, with its 95% confidence interval; biases and shifts "
-        "are absolute. Star: best of its column. Triangle: better than ours. An upper bound that "
-        "reads the truth does not compete."
+    marks = (
+        " Star: best of its column. Triangle: better than ours. A bound that reads the truth does "
+        "not compete."
     )
     columns = ["method", *headings]
-    return Table(title, caption, columns, rows, download(own), file_name(title))
+    return Table(title, caption + marks, columns, rows, download(own), file_name(title))
 
 
 def judged(values: Mapping[tuple[str, str], Estimate | None], name: str, method: str) -> Cell:

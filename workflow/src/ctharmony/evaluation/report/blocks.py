@@ -92,10 +92,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Small pictures with their names."""
+    """Small (or, if `large`, middling) pictures with their names."""
 
     caption: str
     items: Sequence[tuple[str, str]]
+    large: bool = False
     kind: str = "gallery"
 
 

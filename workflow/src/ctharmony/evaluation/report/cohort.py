@@ -224,5 +224,8 @@ def _registration_pictures(
         for p in pictures
         if p.png
     ]
-    caption = "Scans on the template after registration: outlines should follow one another."
-    return [Gallery(caption, items)] if items else []
+    caption = (
+        "Template and scan after registration, and one over the other: outlines should follow one "
+        "another."
+    )
+    return [Gallery(caption, items, large=True)] if items else []

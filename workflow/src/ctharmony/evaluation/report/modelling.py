@@ -7,10 +7,9 @@ import pandas as pd
 
 from ctharmony.evaluation import figures
 from ctharmony.evaluation.report import plots
-from ctharmony.evaluation.report.blocks import Drawing, Section, Table, Text, drawing, table
+from ctharmony.evaluation.report.blocks import Drawing, Section, Table, Text, cell, drawing, table
 from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.sites import site_blocks
-from ctharmony.evaluation.report.words import number
 
 # the parts of Hoffman and Johnson's surgery of the ELBO (2016), as history.tsv names them
 SURGERY = {
@@ -62,7 +61,7 @@ def _health(model: ModelRecord) -> Text:
         return Text("Whether a latent collapsed was not recorded.", "note")
     health = model.card.get("health") or {}
     told = [
-        f"{label} {number(float(health[key]))}"
+        f"{label} {cell(health[key]).text}"
         for key, label in HEALTH.items()
         if isinstance(health.get(key), int | float)
     ]

@@ -25,6 +25,7 @@ from ctharmony.evaluation.report.words import STAGES, estimate, method_label, me
 SCANNER = ("site_auc_", "maker_auc_", "kernel_auc_")
 DISTANCES = {"js_nats": "Jensen-Shannon (nats)", "wasserstein_hu": "Wasserstein-1 (HU)"}
 MOST_SITES = 30  # in a matrix that can be read
+LEAST = -0.5  # R2 drawn: below 0 a trait could not be read, however far below
 STRONGEST = 12  # kinds of evidence drawn
 
 
@@ -39,7 +40,8 @@ def probes_section(model: ModelRecord) -> Section:
         "dashed line is a guess. Diamonds should move left to it."))  # fmt: skip
     section.blocks.extend(_dumbbells(changes(metrics, BIOLOGY), "R2 or area under the ROC curve",
         None, "Can the patient's traits be read? Diamonds should stay where the circles are; left "
-        "of them biology was lost. R2 of 0 or less means that it could not be read."))  # fmt: skip
+        "of them biology was lost. R2 of 0 or less means that it could not be read; far "
+        "below is cut off."))  # fmt: skip
     for stage in STAGES if len(metrics) else ():
         rows = metrics[(metrics["stage"] == stage)]
         rows = rows[rows["metric"].str.startswith((*SCANNER, *BIOLOGY, "effect_bias_"))]
@@ -51,7 +53,7 @@ def probes_section(model: ModelRecord) -> Section:
 
 
 def _dumbbells(
-    found: list[Change], x: str, reference: float | None, caption: str
+    found: list[Change], x: str, reference: float | None, caption: str, least: float = LEAST
 ) -> list[Drawing | Text]:
     question = caption.partition("?")[0] + "?"
     if not found:
@@ -66,7 +68,11 @@ def _dumbbells(
         }
         for change in found
     ]
-    return [drawing(figures.dumbbells(rows, x, reference), f"{question} Before and after", caption)]
+    return [
+        drawing(
+            figures.dumbbells(rows, x, reference, least), f"{question} Before and after", caption
+        )
+    ]
 
 
 def _probe_table(rows: pd.DataFrame, stage: str) -> Table:
@@ -136,7 +142,8 @@ def distance_section(study: StudyRecord, model: ModelRecord) -> Section:
     names = [name for name in DISTANCES if name in known]
     if names:
         title = "Distance between sites, all methods"
-        section.blocks.append(method_table(model.metrics, names, title))
+        caption = "Mean over all pairs of sites, with its 95% confidence interval."
+        section.blocks.append(method_table(model.metrics, names, title, caption))
     return section
 
 

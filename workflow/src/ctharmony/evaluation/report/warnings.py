@@ -15,7 +15,10 @@ from ctharmony.evaluation.report.words import (
     written,
 )
 
-COMPARED = ("paired_mae_hu", "clean_mae_hu", "paired_psnr_db", "paired_ssim", "nps_distance")
+COMPARED = (
+    "paired_mae_hu", "clean_mae_hu", "paired_psnr_db", "paired_ssim", "nps_distance",
+    "tissue_shift_hu", "js_nats", "wasserstein_hu",
+)  # fmt: skip
 LOST = ("set_aside", "failed")
 SHOWN = 4  # names or reasons written out before the rest is counted
 HEALTHY = "healthy"
@@ -106,7 +109,9 @@ def _shifted(model: ModelRecord, settings: ReportSettings) -> list[str]:
     limit = settings.tissue_shift_limit_hu
     if shift is None or not shift.known or abs(shift.value) <= limit:
         return []
-    return [f"Tissue means are off by {written(shift)}; more than {limit:g} HU is warned of."]
+    before = estimate(model.metrics, "tissue_shift_hu", "none", "image")
+    was = f" ({written(before)} as scanned)" if before and before.known else ""
+    return [f"Tissue means are off by {written(shift)}{was}; {limit:g} HU or less is asked for."]
 
 
 def _collapsed(model: ModelRecord) -> list[str]:

@@ -19,6 +19,7 @@ import yaml
 from ctharmony.io.dicom_headers import Header, acquisition_tags, read_headers
 from ctharmony.io.dicom_series import SeriesRule, grouped, left_out, stacked
 from ctharmony.io.files import read_json
+from ctharmony.io.quiet import quiet
 from ctharmony.io.scan import InputLimits, SetAside, check_slices, check_voxels
 from ctharmony.io.sidecar import ACQUISITION, Vocabulary, deidentified
 from ctharmony.io.straighten import gaps
@@ -53,6 +54,7 @@ class Taken:
     words: Vocabulary
 
 
+@quiet()
 def discover(folder: Path, site: str, taken: Taken) -> pd.DataFrame:
     """One row per series or NIfTI file found below a folder, in the order of their paths.
 

@@ -18,6 +18,7 @@ from ctharmony.io.dicom import convert_series
 from ctharmony.io.dicom_series import SeriesRule
 from ctharmony.io.files import write_json
 from ctharmony.io.nifti import read_scan
+from ctharmony.io.quiet import quiet
 from ctharmony.io.scan import InputLimits, Scan, SetAside, check_hounsfield
 from ctharmony.io.sidecar import (
     ACQUISITION,
@@ -107,6 +108,7 @@ def ingest_batch(rows: list[dict[str, Any]], intake: Intake) -> None:
     write_table(intake.folder / "curves.tsv", frame[list(CURVES)])
 
 
+@quiet()
 def read_source(path: Path, series: str, rule: SeriesRule, limits: InputLimits) -> Scan:
     """Read whatever a manifest row names: a DICOM folder, file or archive, or NIfTI.
 

@@ -1,6 +1,7 @@
 """A scan from a NIfTI file, with the BIDS sidecar beside it if there is one."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ UNREADABLE = (
     EOFError,
     ValueError,
     OverflowError,
+    zlib.error,
 )
 
 

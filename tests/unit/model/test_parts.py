@@ -166,6 +166,9 @@ def test_anchors_find_the_tissues_through_noise(scans):
     assert found["north"] == pytest.approx([-1000, -100, 50], abs=4)
     assert found["south"] == pytest.approx([-1000, -90, 62], abs=5)
     assert found["west"] == pytest.approx([-1000, -108, 40], abs=4)
+    padded = np.pad(scans[0].hu, ((0, 0), (0, 0), (0, 200)), constant_values=-1024)
+    mask = np.pad(scans[0].mask, ((0, 0), (0, 0), (0, 200)))
+    assert measure_anchors(padded, mask, ["air"]) == pytest.approx([-1000], abs=4)
     empty = measure_anchors(np.zeros((2, 9, 9)), np.ones((2, 9, 9)), ["bone"])
     assert np.isnan(empty).all()
     with pytest.raises(ValueError, match="no HU window for steel"):

@@ -7,8 +7,10 @@ from ctharmony.model.sampling import PatchSource
 from ctharmony.model.spectrum import MIN_POWER
 from ctharmony.model.vae import FactorisedVAE
 
-# a feature that hardly varies over the training scans still gets this scale (log units, nats)
-LEAST_SCALE = 0.15
+# scanners in the world differ by this at least, however alike those at hand are: log power in
+# nats, tissue HU in SDs between patients
+LEAST_SCALE = 0.5
+LEAST_ANCHOR_SDS = 0.5
 
 
 def prepare(model: FactorisedVAE, source: PatchSource, patches: int) -> None:
@@ -19,7 +21,7 @@ def prepare(model: FactorisedVAE, source: PatchSource, patches: int) -> None:
     centre = table.nanmean(0)
     spread = (table - centre).square().nanmean(0).sqrt()
     tissues = len(model.head.tissues)
-    least = torch.cat([torch.full((pooled.shape[1],), LEAST_SCALE), 0.25 * model.head.reach])
+    least = torch.cat([torch.full((pooled.shape[1],), LEAST_SCALE), LEAST_ANCHOR_SDS * model.head.reach])
     model.scanner.centre.copy_(torch.nan_to_num(centre))
     model.scanner.scale.copy_(torch.maximum(torch.nan_to_num(spread), least))
     seen = torch.isfinite(centre[-tissues:])

@@ -100,7 +100,8 @@ def spread_centres(mask: np.ndarray, count: int) -> np.ndarray:
 def measure_anchors(hu: np.ndarray, mask: np.ndarray, tissues: list[str]) -> np.ndarray:
     """HU of each tissue in a scan (len(tissues),): the mode, for bone the mean; NaN if unseen.
 
-    A 3 x 3 mean in the plane first, so that noise moves the modes less.
+    A 3 x 3 mean in the plane first, so that noise moves the modes less. Voxels equal to all their
+    neighbours are padding, not air, and do not count.
 
     Raises:
         ValueError: a tissue has no window (see ANCHOR_WINDOWS).
@@ -109,12 +110,22 @@ def measure_anchors(hu: np.ndarray, mask: np.ndarray, tissues: list[str]) -> np.
     if unknown:
         raise ValueError(f"anchors: no HU window for {', '.join(unknown)}")
     smooth = uniform_filter(hu.astype(np.float32), size=(1, 3, 3))
+    smooth[_constant(hu)] = np.nan
     values = []
     for name in tissues:
         low, high, labels = ANCHOR_WINDOWS[name]
         chosen = smooth[np.isin(mask, labels) & (smooth > low) & (smooth < high)]
         values.append(_centre(chosen, low, high, name))
     return np.array(values, dtype=np.float32)
+
+
+def _constant(hu: np.ndarray) -> np.ndarray:
+    """Where a voxel equals its four neighbours in the plane."""
+    same = np.zeros(hu.shape, bool)
+    middle = hu[:, 1:-1, 1:-1]
+    equal = (middle == hu[:, :-2, 1:-1]) & (middle == hu[:, 2:, 1:-1])
+    same[:, 1:-1, 1:-1] = equal & (middle == hu[:, 1:-1, :-2]) & (middle == hu[:, 1:-1, 2:])
+    return same
 
 
 def _centre(values: np.ndarray, low: float, high: float, tissue: str) -> float:

@@ -30,6 +30,7 @@ REFERENCE = Scanner(
     ctdi_per_mas=0.067,
     shift_mm=0.0,
     rotation_degrees=0.0,
+    table=False,
 )
 SAMPLING = Sampling(
     matrix=256,

@@ -1,10 +1,12 @@
 """Whole virtual scans: repeatability, independence, truth, sheets and the way through dcm2niix."""
 
 import copy
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import nibabel as nib
@@ -16,6 +18,17 @@ import yaml
 from ctharmony.phantom.cohort import Study, patient_factors
 from ctharmony.phantom.sheets import make_sheet
 
+FACTORS = (
+    "age",
+    "sex",
+    "body_fat",
+    "emphysema_fraction",
+    "lung_density_hu",
+    "bone_density",
+    "coronary_calcium",
+    "nodule_volume_mm3",
+    "true_laa950_percent",
+)
 SMALL = {
     "scanners": "config/demo/scanners.yaml",
     "matrix": 96,
@@ -118,6 +131,53 @@ def test_dcm2niix_gives_the_grid_of_the_truth(travelled, tmp_path: Path) -> None
     body = travelled.clean > -300
     # the same pose: the scan follows the truth voxel by voxel
     assert np.corrcoef(volume[body], travelled.clean[body])[0, 1] > 0.95
+
+
+def test_dciodvfy_finds_no_error(travelled, tmp_path: Path) -> None:
+    program = shutil.which("dciodvfy")
+    if program is None:
+        pytest.skip("dciodvfy of Debian's dicom3tools is not installed")
+    path = tmp_path / "slice.dcm"
+    travelled.datasets[2].save_as(path, enforce_file_format=True)
+    result = subprocess.run([program, str(path)], capture_output=True, text=True, timeout=60)
+    words = result.stdout + result.stderr
+    assert "CTImage" in words
+    assert not [line for line in words.splitlines() if line.startswith(("Error", "Warning"))]
+
+
+def test_a_table_lies_under_the_patient(scanners: dict) -> None:
+    shown = {}
+    for table in (False, True):
+        with_table = {**scanners["alpine"], "table": table, "shift_mm": 0, "rotation_degrees": 0}
+        scan = make_study({"alpine": with_table}, "alpine").scan(scan_row("alpine", "alpine-01"))
+        shown[table] = pixels(scan)[1].astype(float) - 1024.0
+    change = np.abs(shown[True] - shown[False]).mean(axis=1)
+    back = int(np.flatnonzero((shown[False] > -300).sum(axis=1) > 5)[-1])
+    assert change[back + 2 : back + 8].max() > 100.0
+    assert change[: back - 2].mean() < 20.0
+
+
+def test_the_script_writes_what_the_chain_reads(root: Path, scanners: dict, tmp_path) -> None:
+    rows = [scan_row("alpine", "alpine-01"), scan_row("alpine", "travel-01")]
+    params = SimpleNamespace(
+        rows=rows,
+        site={"site": "alpine", "role": "reference", "scanner": "alpine"},
+        scanner=scanners["alpine"],
+        target_scanner=scanners["alpine"],
+        settings=SMALL,
+        seed=9,
+    )
+    job = SimpleNamespace(params=params, output=[str(tmp_path / "b")], log=[], threads=1)
+    runpy.run_path(str(root / "workflow/scripts/simulate.py"), init_globals={"snakemake": job})
+    truth = pd.read_csv(tmp_path / "b" / "truth.tsv", sep="\t")
+    assert truth["scan"].tolist() == ["alpine-alpine-01", "alpine-travel-01"]
+    assert truth["travelling"].tolist() == [0, 1]
+    assert set(FACTORS) <= set(truth.columns)
+    assert len(list((tmp_path / "b/dicom/alpine-alpine-01").glob("*.dcm"))) == SMALL["slices"]
+    stored = {path.name for path in (tmp_path / "b/truth").iterdir()}
+    assert stored == {"alpine-travel-01_target.nii.gz", "alpine-travel-01_clean.nii.gz"}
+    image = nib.load(tmp_path / "b/truth/alpine-travel-01_clean.nii.gz")
+    assert image.shape == (96, 96, 4)
 
 
 def test_headers_say_who_and_how(scanners: dict, travelled) -> None:

@@ -9,21 +9,26 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numba
 import numpy as np
 
+from ctharmony.phantom import detection
+from ctharmony.phantom.detection import (
+    BONE_MARGIN,
+    BONE_NODES,
+    BONE_STEP,
+    IODINE_NODES,
+    IODINE_STEP,
+    LINEAR_NODES,
+    WATER_NODES,
+    WATER_STEP,
+)
 from ctharmony.phantom.scanner import Sampling, Scanner
-from ctharmony.phantom.spectrum import BASIS, Beam, make_beam, mass_attenuation
+from ctharmony.phantom.spectrum import BASIS, CM_PER_MM, Beam, make_beam, mass_attenuation
 
-CM_PER_MM = 0.1
 ISOCENTRE_M = 0.57  # tube to isocentre; the spectra are tabled at 1 m
 DETECTION = 0.76  # share of photons that count: fill factor, absorption, overlap of rays
-WATER_STEP, BONE_STEP, IODINE_STEP = 3.0, 2.0, 0.5  # g/cm3 mm
-WATER_NODES, BONE_NODES, BONE_MARGIN, IODINE_NODES = 241, 112, 10, 33
-LINEAR_NODES = 4096
 REFERENCE_PATH = 200.0  # g/cm3 mm of water at which bone's effective attenuation is taken
 BLUR_TAPS = 5
-FLOOR = 1e-6  # of the unattenuated signal; what a starved detector element reads
 
 
 @dataclass(frozen=True)
@@ -109,26 +114,32 @@ def measure(
     """
     response = scanner_response(scanner, len(paths) > 2)
     flat = [np.ascontiguousarray(part).reshape(-1, part.shape[-1]) for part in paths]
-    iodine = flat[2] if len(flat) > 2 else np.zeros((0, flat[0].shape[1]), np.float32)
+    nothing = np.zeros((0, sampling.bins), np.float32)
+    materials = (flat[0], flat[1], flat[2] if len(flat) > 2 else nothing)
     photons = _photons_per_ray(paths[0], response, scanner, sampling).ravel()
-    noise = np.zeros((0, flat[0].shape[1]), np.float32)
+    noise = nothing
     if random is not None:
         noise = random.standard_normal(flat[0].shape, dtype=np.float32)
-    cell = sampling.detector_pitch_mm * scanner.slice_thickness_mm
-    numbers = (
-        response.water_scale,
-        response.bone_share,
-        response.variance,
-        scanner.electronic_noise**2 * cell,
-        scanner.scatter,
-        scanner.scatter_correction,
-        scanner.bone_correction,
-    )
     shape = (bowtie_path(scanner, sampling), blur_taps(scanner, sampling))
     tables = (response.table, response.water)
+    numbers = _numbers(response, scanner, sampling)
     result = np.empty(flat[0].shape, np.float32)
-    _measure((flat[0], flat[1], iodine), (photons, noise), shape, tables, numbers, result)
+    detection.measure_rays(materials, (photons, noise), shape, tables, numbers, result)
     return result.reshape(paths.shape[1:])
+
+
+def _numbers(response: Response, scanner: Scanner, sampling: Sampling) -> tuple[float, ...]:
+    """What the compiled detection needs, in its order."""
+    cell = sampling.detector_pitch_mm * scanner.slice_thickness_mm
+    return (
+        float(response.water_scale),
+        float(response.bone_share),
+        float(response.variance),
+        float(scanner.electronic_noise**2 * cell),
+        float(scanner.scatter),
+        float(scanner.scatter_correction),
+        float(scanner.bone_correction),
+    )
 
 
 def bowtie_path(scanner: Scanner, sampling: Sampling) -> np.ndarray:
@@ -163,115 +174,3 @@ def _photons_per_ray(
     central = water.max(axis=2) * per_mm
     current = np.exp(scanner.current_modulation * (central - REFERENCE_PATH * per_mm))
     return even * np.clip(current, 0.2, 5.0)
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _look_up(table, water, bone, iodine):
-    """-log of mean signal and of its variance for one ray, linear between the table's nodes."""
-    w = min(max(water / WATER_STEP, 0.0), WATER_NODES - 1.001)
-    b = min(max(bone / BONE_STEP + BONE_MARGIN, 0.0), BONE_NODES - 1.001)
-    i, j = int(w), int(b)
-    u, v = w - i, b - j
-    if table.shape[0] == 1:
-        return _between(table[0], i, j, u, v)
-    place = min(max(iodine / IODINE_STEP, 0.0), IODINE_NODES - 1.001)
-    k = int(place)
-    s = place - k
-    depth, spread = _between(table[k], i, j, u, v)
-    more_depth, more_spread = _between(table[k + 1], i, j, u, v)
-    return depth + s * (more_depth - depth), spread + s * (more_spread - spread)
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _between(plane, i, j, u, v):
-    a, b = (1.0 - u) * (1.0 - v), u * (1.0 - v)
-    c, d = (1.0 - u) * v, u * v
-    near, far = plane[j], plane[j + 1]
-    depth = a * near[i, 0] + b * near[i + 1, 0] + c * far[i, 0] + d * far[i + 1, 0]
-    spread = a * near[i, 1] + b * near[i + 1, 1] + c * far[i, 1] + d * far[i + 1, 1]
-    return depth, spread
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _to_water(curve, scale, value):
-    place = min(max(value * scale, 0.0), LINEAR_NODES - 1.001)
-    i = int(place)
-    water = curve[i] + (place - i) * (curve[i + 1] - curve[i])
-    # below zero (noise in air) the curve goes on with its first slope
-    return water if value >= 0 else value * scale * curve[1]
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _measure(paths, quanta, shape, tables, numbers, out):
-    bins = out.shape[1]
-    signal, work = np.empty(bins), np.empty((3, bins))
-    air = _air(shape, tables, numbers[0], signal, work)
-    for ray in range(out.shape[0]):
-        source = _primary(paths, ray, shape[0], tables, signal, work)
-        _detect(ray, quanta, (source, shape[1]), numbers, signal, work)
-        for b in range(bins):
-            value = _to_water(tables[1], numbers[0], -math.log(signal[b])) - air[b]
-            bone = paths[1][ray, b]
-            if bone > 0:
-                flat = _to_water(tables[1], numbers[0], work[1, b]) - shape[0][b]
-                value -= numbers[6] * (flat - paths[0][ray, b] - numbers[1] * bone)
-            out[ray, b] = value
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _air(shape, tables, scale, signal, work):
-    """Water path that the blurred bowtie alone reads as: the air calibration."""
-    for b in range(signal.size):
-        work[2, b] = math.exp(-_look_up(tables[0], shape[0][b], 0.0, 0.0)[0])
-    _blur(work[2], shape[1], signal)
-    air = np.empty(signal.size)
-    for b in range(signal.size):
-        air[b] = _to_water(tables[1], scale, -math.log(signal[b]))
-    return air
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _blur(values, taps, out):
-    reach = taps.size // 2
-    out[:] = values
-    # the ends see air only
-    for b in range(reach, values.size - reach):
-        total = 0.0
-        for tap in range(taps.size):
-            total += taps[tap] * values[b + tap - reach]
-        out[b] = total
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _primary(paths, ray, bowtie, tables, signal, work):
-    """Rows of `work`: variance, -log signal, signal along one view; returns the scatter source.
-
-    The -log signal kept for the bone correction leaves iodine out.
-    """
-    source = 0.0
-    contrast = paths[2].shape[0] > 0
-    for b in range(signal.size):
-        water, bone = paths[0][ray, b] + bowtie[b], paths[1][ray, b]
-        depth, spread = _look_up(tables[0], water, bone, 0.0)
-        work[1, b] = depth
-        if contrast and paths[2][ray, b] > 0:
-            depth, spread = _look_up(tables[0], water, bone, paths[2][ray, b])
-        work[0, b] = math.exp(-spread)
-        work[2, b] = math.exp(-depth)
-        source += work[2, b] * depth
-    return source / signal.size
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
-def _detect(ray, quanta, blur, numbers, signal, work):
-    """Write what the detector reads, with scatter and noise, into `signal`."""
-    photons, noise = quanta
-    scatter = numbers[4] * blur[0]
-    _blur(work[2], blur[1], signal)
-    dark = numbers[3] / photons[ray] ** 2
-    for b in range(signal.size):
-        mean = signal[b] + scatter * (1.0 - numbers[5])
-        if noise.shape[0]:
-            quantum = numbers[2] * (work[0, b] + scatter) / photons[ray]
-            mean += math.sqrt(quantum + dark) * noise[ray, b]
-        signal[b] = max(mean, FLOOR)

@@ -15,8 +15,15 @@ import scipy.fft
 from ctharmony.phantom import skeleton, vessels
 from ctharmony.phantom.population import Factors
 from ctharmony.phantom.streams import stream
-from ctharmony.phantom.tissues import make_tissues
-from ctharmony.phantom.torso import TAPER_MM, Torso, heart_solids, make_torso, wall_solids
+from ctharmony.phantom.tissues import LABELS, make_tissues
+from ctharmony.phantom.torso import (
+    TAPER_MM,
+    Torso,
+    heart_solids,
+    make_torso,
+    table_solids,
+    wall_solids,
+)
 
 TILE_MM = 0.7
 TILE_SHAPE = (48, 96, 96)
@@ -42,6 +49,9 @@ class Lung(NamedTuple):
     texture: float
     hole_density: float
     hole_fraction: float
+    tile_mm: float
+    label: int
+    hole_label: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class Anatomy:
         texture: (z, y, x) float32 tile of unit variance, voxel TILE_MM.
         holes: (z, y, x) float32 tile, uniform in 0..1; values under the emphysema fraction are
             holes.
+        table: (n, 11) float64 solids of the table the patient lies on, in scanner coordinates.
     """
 
     solids: np.ndarray
@@ -69,6 +80,7 @@ class Anatomy:
     capsules: np.ndarray
     texture: np.ndarray
     holes: np.ndarray
+    table: np.ndarray
 
     @property
     def has_iodine(self) -> bool:
@@ -106,6 +118,7 @@ def make_anatomy(factors: Factors, seed: int, subject: str, contrast_mg_ml: floa
         capsules=np.array(capsules),
         texture=_field(random, TEXTURE_MM),
         holes=_holes(random, factors.hole_mm),
+        table=np.array(table_solids(torso)),
     )
 
 
@@ -119,6 +132,9 @@ def _lung(torso: Torso, factors: Factors, random: np.random.Generator) -> Lung:
         texture=TEXTURE_DENSITY,
         hole_density=HOLE_DENSITY,
         hole_fraction=factors.emphysema_fraction,
+        tile_mm=TILE_MM,
+        label=LABELS["lung"],
+        hole_label=LABELS["hole"],
     )
 
 

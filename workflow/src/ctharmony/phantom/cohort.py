@@ -116,7 +116,7 @@ class Study:
         anatomy = make_anatomy(factors, population["seed"], visit.subject, contrast)
         pose = draw_pose(visit, self.scanner)
         reach = max(self.scanner.slice_thickness_mm, self.target.slice_thickness_mm)
-        patient = PosedPatient(anatomy, pose, self.sampling, reach)
+        patient = PosedPatient(anatomy, pose, self.sampling, reach, self.scanner.table)
         volumes = expose(patient, visit, self._exposures(is_travelling(row)))
         series = Series(visit, factors, self.scanner, self.sampling)
         return SimulatedScan(

@@ -104,6 +104,7 @@ def _describe_scanner(data: Dataset, series: Series) -> None:
     data.ExposureTime = 500
     data.XRayTubeCurrent = round(scanner.mas / 0.5)
     data.CTDIvol = round(scanner.mas * scanner.ctdi_per_mas, 3)
+    data.CTDIPhantomTypeCodeSequence = [_code("113691", "DCM", "IEC Body Dosimetry Phantom")]
     data.ConvolutionKernel = scanner.kernel_label
     data.FilterType = "BODY"
     data.FocalSpots = round(scanner.focal_blur_mm, 2)
@@ -111,6 +112,12 @@ def _describe_scanner(data: Dataset, series: Series) -> None:
     data.DataCollectionDiameter = round(series.sampling.field_of_view_mm, 3)
     data.ReconstructionDiameter = round(series.sampling.field_of_view_mm, 3)
     data.RotationDirection = "CW"
+
+
+def _code(value: str, scheme: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
 
 
 def _describe_geometry(data: Dataset, number: int, series: Series) -> None:

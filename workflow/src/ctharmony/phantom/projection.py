@@ -10,6 +10,7 @@ is the line x cos(a) + y sin(a) = t.
 """
 
 import math
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -75,7 +76,10 @@ def backproject(
 
 
 def _parts(slices: int) -> list[slice]:
-    return [slice(first, min(first + LANES, slices)) for first in range(0, slices, LANES)]
+    """As few passes of at most LANES slices as it takes, of even size."""
+    passes = -(-slices // LANES)
+    ends = [slices * k // passes for k in range(passes + 1)]
+    return [slice(first, last) for first, last in pairwise(ends)]
 
 
 def _extents(lanes: np.ndarray) -> np.ndarray:

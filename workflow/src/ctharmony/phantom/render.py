@@ -1,26 +1,17 @@
-"""Puts a patient on a grid: material maps with soft edges and a label map.
+"""Puts a patient on a grid: material maps with soft edges and a label map."""
 
-Everything is drawn in order, later shapes over earlier ones. A voxel's share of a shape is its
-signed distance to the surface (to first order) over the pixel, clipped to 0..1.
-"""
-
-import math
-
-import numba
 import numpy as np
 
-from ctharmony.phantom.anatomy import TILE_MM, Anatomy
-from ctharmony.phantom.tissues import LABELS
-
-GRAVITY_DENSITY = 0.025  # denser at the back than in the middle, g/cm3 over 80 mm
-MIDLINE_SHIFT_MM = 29.0  # the two lungs look at different parts of the texture
-COMPILE = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
-LUNG, HOLE = LABELS["lung"], LABELS["hole"]
-DISC_MM, ENDPLATE_MM, SHELL_MM = 5.0, 1.3, 1.3
+from ctharmony.phantom import drawing
+from ctharmony.phantom.anatomy import Anatomy
 
 
 def render_maps(
-    anatomy: Anatomy, grid: np.ndarray, shape: tuple[int, int, int], materials: int
+    anatomy: Anatomy,
+    grid: np.ndarray,
+    shape: tuple[int, int, int],
+    materials: int,
+    table_grid: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Material maps of a patient.
 
@@ -29,6 +20,7 @@ def render_maps(
         grid: (3, 4) voxel (column, row, plane) to patient coordinates, mm.
         shape: (planes, rows, columns).
         materials: 2 for water and bone, 3 with iodine.
+        table_grid: (3, 4) voxel to scanner coordinates, mm, to have the table in view.
 
     Returns:
         (materials, planes, rows, columns) float32 in g/cm3, and (planes, rows, columns) uint8
@@ -36,248 +28,29 @@ def render_maps(
     """
     maps = np.zeros((materials, *shape), np.float32)
     labels = np.zeros(shape, np.uint8)
-    grid = np.ascontiguousarray(grid, np.float64)
-    inverse = np.linalg.inv(np.vstack([grid, [0, 0, 0, 1]]))[:3]
+    grid, inverse = _both_ways(grid)
     pixel = float(np.linalg.norm(grid[:, 0]))
+    if table_grid is not None:
+        drawing.draw_solids(anatomy.table, *_both_ways(table_grid), pixel, maps, labels)
     solids, first_inner = anatomy.solids, anatomy.lung_after
-    _draw_solids(solids[:first_inner], grid, inverse, pixel, maps, labels)
-    _draw_lung(anatomy.lung, anatomy.texture, anatomy.holes, grid, pixel, maps, labels)
-    _draw_capsules(anatomy.trees, grid, inverse, pixel, maps, labels)
-    _draw_solids(solids[first_inner:], grid, inverse, pixel, maps, labels)
-    _draw_spine(anatomy.spine, grid, inverse, pixel, maps, labels)
-    _draw_capsules(anatomy.capsules, grid, inverse, pixel, maps, labels)
+    drawing.draw_solids(solids[:first_inner], grid, inverse, pixel, maps, labels)
+    tiles = (anatomy.texture, anatomy.holes)
+    drawing.draw_lung(anatomy.lung, tiles, grid, pixel, maps, labels)
+    drawing.draw_capsules(anatomy.trees, grid, inverse, pixel, maps, labels)
+    drawing.draw_solids(solids[first_inner:], grid, inverse, pixel, maps, labels)
+    drawing.draw_spine(anatomy.spine, grid, inverse, pixel, maps, labels)
+    drawing.draw_capsules(anatomy.capsules, grid, inverse, pixel, maps, labels)
     return maps, labels
+
+
+def _both_ways(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    inverse = np.linalg.inv(np.vstack([grid, [0, 0, 0, 1]]))[:3]
+    return np.ascontiguousarray(grid, np.float64), np.ascontiguousarray(inverse)
 
 
 def average_planes(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted means of planes: maps (m, planes, r, c) and weights (slices, planes) to (m, slices,
     r, c) float32."""
     out = np.zeros((maps.shape[0], weights.shape[0], *maps.shape[2:]), np.float32)
-    _average(maps, weights.astype(np.float32), out)
+    drawing.average(maps, weights.astype(np.float32), out)
     return out
-
-
-@numba.njit(**COMPILE)
-def _average(maps, weights, out):
-    for m in range(maps.shape[0]):
-        for s in range(weights.shape[0]):
-            for k in range(weights.shape[1]):
-                weight = weights[s, k]
-                if weight == 0:
-                    continue
-                for j in range(maps.shape[2]):
-                    for i in range(maps.shape[3]):
-                        out[m, s, j, i] += weight * maps[m, k, j, i]
-
-
-@numba.njit(**COMPILE)
-def _place(grid, axis, i, j, k):
-    return grid[axis, 0] * i + grid[axis, 1] * j + grid[axis, 2] * k + grid[axis, 3]
-
-
-@numba.njit(**COMPILE)
-def _column(x, y, a, b):
-    """Signed distance to |x/a|^2.5 + |y/b|^2.5 = 1 to first order, mm, negative inside."""
-    p, q = abs(x) / a, abs(y) / b
-    p_cubed, q_cubed = p * math.sqrt(p), q * math.sqrt(q)
-    slope = 2.5 * math.sqrt((p_cubed / a) ** 2 + (q_cubed / b) ** 2)
-    return (p * p_cubed + q * q_cubed - 1.0) / max(slope, 0.5 / max(a, b))
-
-
-@numba.njit(**COMPILE)
-def _ellipsoid(x, y, z, a, b, c):
-    """Signed distance to an ellipsoid to first order, mm, negative inside."""
-    u, v, w = x / a, y / b, z / c
-    slope = 2.0 * math.sqrt((u / a) ** 2 + (v / b) ** 2 + (w / c) ** 2)
-    return (u * u + v * v + w * w - 1.0) / max(slope, 1.0 / (a + b + c))
-
-
-@numba.njit(**COMPILE)
-def _cover(distance, pixel):
-    return min(max(0.5 - distance / pixel, 0.0), 1.0)
-
-
-@numba.njit(**COMPILE)
-def _box(low, high, reach, inverse, shape, box):
-    """Voxels that the segment from low to high, `reach` mm around it, can touch."""
-    for axis in range(3):
-        one, two = inverse[axis, 3], inverse[axis, 3]
-        length = 0.0
-        for d in range(3):
-            one += inverse[axis, d] * low[d]
-            two += inverse[axis, d] * high[d]
-            length += inverse[axis, d] ** 2
-        margin = reach * math.sqrt(length)
-        box[axis, 0] = max(0, math.ceil(min(one, two) - margin))
-        box[axis, 1] = min(shape[2 - axis], math.floor(max(one, two) + margin) + 1)
-
-
-@numba.njit(**COMPILE)
-def _draw_solids(solids, grid, inverse, pixel, maps, labels):
-    box = np.empty((3, 2), np.int64)
-    for s in range(solids.shape[0]):
-        row = solids[s]
-        low, high = row[1:4].copy(), row[1:4].copy()
-        reach = max(row[4], row[5]) + 2.0
-        if row[0] == 2.0:
-            reach = max(reach, row[6] + 2.0)
-        else:
-            low[2], high[2] = low[2] - 1e4, high[2] + 1e4
-        _box(low, high, reach, inverse, labels.shape, box)
-        for k in range(box[2, 0], box[2, 1]):
-            for j in range(box[1, 0], box[1, 1]):
-                i = box[0, 0]
-                while i < box[0, 1]:
-                    cover, run = _probe(row, grid, (i, j, k), pixel)
-                    run = min(run, box[0, 1] - i)
-                    if cover > 0:
-                        _paint(row[7:11], cover, (i, j, k, run), maps, labels)
-                    i += run
-
-
-@numba.njit(**COMPILE)
-def _probe(row, grid, voxel, pixel):
-    """Share of a solid in a voxel, and for how many voxels along the row it surely stays."""
-    x = _place(grid, 0, *voxel) - row[1]
-    y = _place(grid, 1, *voxel) - row[2]
-    z = _place(grid, 2, *voxel) - row[3]
-    if row[0] == 2.0:
-        a, b, c = row[4], row[5], row[6]
-        distance = _ellipsoid(x, y, z, a, b, c)
-    else:
-        taper = 1.0 - (max(z, 0.0) / row[6]) ** 3
-        a, b, c = row[4] * taper, row[5] * taper, row[4]
-        distance = _column(x, y, a, b)
-    # F is convex, so the first-order distance is never too large outside
-    if distance > pixel:
-        return 0.0, max(int(distance / pixel) - 1, 1)
-    if distance > -pixel:
-        return _cover(distance, pixel), 1
-    # inside, the gauge F^(1/order) is a norm whose unit ball holds a ball of the least half axis
-    if row[0] == 2.0:
-        gauge = math.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
-    else:
-        gauge = ((abs(x) / a) ** 2.5 + (abs(y) / b) ** 2.5) ** 0.4
-    return 1.0, max(int((1.0 - gauge) * min(a, b, c) / pixel) - 1, 1)
-
-
-@numba.njit(**COMPILE)
-def _paint(mixture, cover, voxels, maps, labels):
-    first, j, k, run = voxels
-    if cover == 1.0:
-        for m in range(maps.shape[0]):
-            maps[m, k, j, first : first + run] = mixture[m]
-        labels[k, j, first : first + run] = mixture[3]
-        return
-    for m in range(maps.shape[0]):
-        for i in range(first, first + run):
-            maps[m, k, j, i] += cover * (mixture[m] - maps[m, k, j, i])
-    if cover > 0.5:
-        labels[k, j, first : first + run] = mixture[3]
-
-
-@numba.njit(**COMPILE)
-def _draw_lung(lung, texture, holes, grid, pixel, maps, labels):
-    planes, rows, columns = labels.shape
-    for k in range(planes):
-        for j in range(rows):
-            i = 0
-            while i < columns:
-                point = _place(grid, 0, i, j, k), _place(grid, 1, i, j, k), _place(grid, 2, i, j, k)
-                distance = _lung_distance(point, lung)
-                if distance > pixel:
-                    i += max(int(0.5 * distance / pixel), 1)
-                    continue
-                cover = _cover(distance, pixel)
-                if cover > 0:
-                    density, label = _parenchyma(point, lung, texture, holes)
-                    maps[0, k, j, i] += cover * (density - maps[0, k, j, i])
-                    for m in range(1, maps.shape[0]):
-                        maps[m, k, j, i] *= 1.0 - cover
-                    if cover > 0.5:
-                        labels[k, j, i] = label
-                i += 1
-
-
-@numba.njit(**COMPILE)
-def _lung_distance(point, lung):
-    x, y, z = point
-    taper = 1.0 - (max(z, 0.0) / lung.taper) ** 3
-    distance = _column(x, y, lung.cavity_x * taper, lung.cavity_y * taper)
-    if abs(x) < lung.gap + lung.bulge + 2.0:
-        bulge = lung.bulge * math.exp(-(((y - lung.bulge_y) / lung.bulge_mm) ** 2))
-        distance = max(distance, lung.gap + bulge - abs(x))
-    return distance
-
-
-@numba.njit(**COMPILE)
-def _parenchyma(point, lung, texture, holes):
-    x, y, z = point
-    u = int((x + lung.shift_x + (MIDLINE_SHIFT_MM if x > 0 else 0.0)) / TILE_MM) % texture.shape[2]
-    v = int((y + lung.shift_y) / TILE_MM) % texture.shape[1]
-    w = int((z + lung.shift_z) / TILE_MM) % texture.shape[0]
-    if holes[w, v, u] < lung.hole_fraction:
-        return lung.hole_density, HOLE
-    density = lung.density - GRAVITY_DENSITY * y / 80.0 + lung.texture * texture[w, v, u]
-    return density, LUNG
-
-
-@numba.njit(**COMPILE)
-def _draw_spine(spine, grid, inverse, pixel, maps, labels):
-    """Bodies of vertebrae with cortical shell, endplates, trabecular inside and discs between.
-
-    `spine` is (4, 4): y, half axes and height; then mixture and label of disc, shell and inside.
-    """
-    box = np.empty((3, 2), np.int64)
-    low, high = np.array([0.0, spine[0, 0], -1e4]), np.array([0.0, spine[0, 0], 1e4])
-    _box(low, high, spine[0, 1] + 2.0, inverse, labels.shape, box)
-    height = spine[0, 3]
-    for k in range(box[2, 0], box[2, 1]):
-        for j in range(box[1, 0], box[1, 1]):
-            for i in range(box[0, 0], box[0, 1]):
-                x, y = _place(grid, 0, i, j, k), _place(grid, 1, i, j, k) - spine[0, 0]
-                distance = _ellipsoid(x, y, 0.0, spine[0, 1], spine[0, 2], 1e6)
-                cover = _cover(distance, pixel)
-                if cover <= 0:
-                    continue
-                z = _place(grid, 2, i, j, k) + 100.0 * height
-                edge = (height - DISC_MM) / 2 - abs(z % height - height / 2)
-                part = 1 if edge < 0 else (2 if edge < ENDPLATE_MM or -distance < SHELL_MM else 3)
-                for m in range(maps.shape[0]):
-                    maps[m, k, j, i] += cover * (spine[part, m] - maps[m, k, j, i])
-                if cover > 0.5:
-                    labels[k, j, i] = spine[part, 3]
-
-
-@numba.njit(**COMPILE)
-def _draw_capsules(capsules, grid, inverse, pixel, maps, labels):
-    box = np.empty((3, 2), np.int64)
-    for c in range(capsules.shape[0]):
-        row = capsules[c]
-        _box(row[:3], row[3:6], max(row[6], row[7]) + 1.0, inverse, labels.shape, box)
-        if box[0, 0] >= box[0, 1] or box[1, 0] >= box[1, 1] or box[2, 0] >= box[2, 1]:
-            continue
-        _draw_capsule(row, grid, pixel, box, maps, labels)
-
-
-@numba.njit(**COMPILE)
-def _draw_capsule(row, grid, pixel, box, maps, labels):
-    dx, dy, dz = row[3] - row[0], row[4] - row[1], row[5] - row[2]
-    square = max(dx * dx + dy * dy + dz * dz, 1e-9)
-    for k in range(box[2, 0], box[2, 1]):
-        for j in range(box[1, 0], box[1, 1]):
-            for i in range(box[0, 0], box[0, 1]):
-                x = _place(grid, 0, i, j, k) - row[0]
-                y = _place(grid, 1, i, j, k) - row[1]
-                z = _place(grid, 2, i, j, k) - row[2]
-                t = min(max((x * dx + y * dy + z * dz) / square, 0.0), 1.0)
-                x, y, z = x - t * dx, y - t * dy, z - t * dz
-                radius = row[6] + t * (row[7] - row[6])
-                cover = _cover(math.sqrt(x * x + y * y + z * z) - radius, pixel)
-                if radius < 0.5 * pixel:  # thinner than a pixel: keep its cross-section's area
-                    cover *= (2.0 * radius / pixel) ** 2
-                if cover > 0:
-                    for m in range(maps.shape[0]):
-                        maps[m, k, j, i] += cover * (row[8 + m] - maps[m, k, j, i])
-                    if cover > 0.5:
-                        labels[k, j, i] = row[11]

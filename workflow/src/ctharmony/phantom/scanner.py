@@ -26,6 +26,7 @@ class Scanner:
         hu_drift: standard deviation of its change from scan to scan, HU.
         ctdi_per_mas: CTDIvol in mGy per mAs, for the headers.
         shift_mm, rotation_degrees: standard deviations of how patients lie.
+        table: whether the table is in view.
     """
 
     manufacturer: str
@@ -49,6 +50,7 @@ class Scanner:
     ctdi_per_mas: float
     shift_mm: float
     rotation_degrees: float
+    table: bool
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ctharmony.phantom.population import Factors
-from ctharmony.phantom.tissues import Mixture, Tissues
+from ctharmony.phantom.tissues import LABELS, Mixture, Tissues
 
 Solid = tuple[float, ...]
 SKIN_MM = 1.6
 HEART_FAT_MM = 4.0
 TAPER_MM = 160.0
 NO_TAPER_MM = 1e6
+TABLE_MM, TABLE_WIDTH_MM, TABLE_SHELL_MM = 24.0, 400.0, 1.5
+CARBON_DENSITY, FOAM_DENSITY = 1.3, 0.05  # g/cm3 of water that attenuates alike
 HEART_CHAMBERS = (
     ((-16.0, 2.0, -4.0), -28.0),
     ((18.0, 6.0, -4.0), -24.0),
@@ -93,6 +95,16 @@ def heart_solids(torso: Torso, tissues: Tissues) -> list[Solid]:
         centre = (place + move for place, move in zip(torso.heart, shift, strict=True))
         axes = (axis + smaller for axis in torso.heart_axes)
         rows.append((2.0, *centre, *axes, *tissues.blood))
+    return rows
+
+
+def table_solids(torso: Torso) -> list[Solid]:
+    """A carbon-fibre shell filled with foam under the patient's back, as lying unmoved."""
+    top = -torso.body[1] - TABLE_MM / 2
+    rows: list[Solid] = []
+    for depth, density in ((0.0, CARBON_DENSITY), (TABLE_SHELL_MM, FOAM_DENSITY)):
+        axes = (TABLE_WIDTH_MM / 2 - depth, TABLE_MM / 2 - depth)
+        rows.append(_column((0.0, top), axes, 0.0, (density, 0.0, 0.0, LABELS["outside"])))
     return rows
 
 

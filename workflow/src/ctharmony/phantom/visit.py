@@ -70,7 +70,14 @@ class PosedPatient:
         planes_mm: (planes,) their z.
     """
 
-    def __init__(self, anatomy: Anatomy, pose: np.ndarray, sampling: Sampling, reach_mm: float):
+    def __init__(
+        self,
+        anatomy: Anatomy,
+        pose: np.ndarray,
+        sampling: Sampling,
+        reach_mm: float,
+        table: bool = False,
+    ):
         """Draw the patient.
 
         Args:
@@ -78,6 +85,7 @@ class PosedPatient:
             pose: (3, 4) scanner to patient coordinates.
             sampling: the grids.
             reach_mm: thickest slice that will be asked for.
+            table: whether the table is in view.
         """
         step, size = sampling.object_slice_mm, sampling.object_size
         half = (sampling.slab_mm - sampling.spacing_mm + reach_mm) / 2
@@ -89,7 +97,8 @@ class PosedPatient:
         grid[:3, 3] = (-pixel * (size - 1) / 2, -pixel * (size - 1) / 2, self.planes_mm[0])
         materials = 3 if anatomy.has_iodine else 2
         placed = np.vstack([pose, [0, 0, 0, 1]]) @ grid
-        self.maps, self.labels = render_maps(anatomy, placed[:3], (count, size, size), materials)
+        shape, under = (count, size, size), grid[:3] if table else None
+        self.maps, self.labels = render_maps(anatomy, placed[:3], shape, materials, under)
 
     def paths(self, thickness_mm: float) -> np.ndarray:
         """Path lengths through every slice: (materials, slices, views, bins), g/cm3 mm."""

@@ -14,7 +14,7 @@ from ctharmony.io.models import (  # noqa: E402
     read_scans,
     read_usable_rows,
 )
-from ctharmony.model.adaptation import adapt  # noqa: E402
+from ctharmony.model.adaptation import adapt, unseen_profile  # noqa: E402
 
 given, params, site = snakemake.input, snakemake.params, snakemake.wildcards.site
 rows = read_usable_rows(given.ingested, given.registered)
@@ -24,11 +24,11 @@ for scan in read_scans(rows):
         posteriors.append(model.encode_scan(scan.hu, scan.mask, scan.spacing))
     except ValueError as error:
         logger.warning("%s is left out: %s", scan.scan, error)
-if not posteriors:
-    raise ValueError(f"site {site} has no usable scan to adapt to; see its scans.tsv")
-profile = adapt(model, posteriors)
+profile = adapt(model, posteriors) if posteriors else unseen_profile(model, site)
 logger.info("%s: %s", site, profile.reason or f"onboarded from {profile.n_scans} scans")
 prior = ScannerOperator.from_dict(read_json(Path(given.model) / "reference.json")["operator"])
-operator = estimate_operator(read_curves(rows), rows, params.operator_settings, prior)
+operator = prior
+if len(rows):
+    operator = estimate_operator(read_curves(rows), rows, params.operator_settings, prior)
 site_file = Path(snakemake.output[0]) / "site.json"
 write_json(site_file, profile.to_dict(site, operator.to_dict()))

@@ -13,7 +13,7 @@ from ctharmony.io.checkpoints import CheckpointFolder  # noqa: E402
 from ctharmony.io.files import write_json  # noqa: E402
 from ctharmony.io.models import read_curves, read_scans, read_usable_rows, write_model  # noqa: E402
 from ctharmony.io.tables import write_table  # noqa: E402
-from ctharmony.model.adaptation import reference_profile  # noqa: E402
+from ctharmony.model.adaptation import reference_profile, unseen_profile  # noqa: E402
 from ctharmony.model.card import model_card  # noqa: E402
 from ctharmony.model.settings import Settings  # noqa: E402
 from ctharmony.model.training import Hooks, train  # noqa: E402
@@ -32,9 +32,11 @@ fitted = rows[rows["split"] == "train"]
 curves = read_curves(fitted)
 pooled = estimate_operator(curves, fitted, params.operator_settings)
 write_json(output / "reference.json", {"operator": pooled.to_dict()})
-for site in model.sites:
+for site in (row["site"] for row in params.sites):
     own = fitted[fitted["site"] == site]
-    profile = reference_profile(model, site, len(own))
-    operator = estimate_operator(curves, own, params.operator_settings)
+    profile, operator = unseen_profile(model, site), pooled
+    if len(own):
+        profile = reference_profile(model, site, len(own))
+        operator = estimate_operator(curves, own, params.operator_settings)
     write_json(output / "sites" / f"{site}.json", profile.to_dict(site, operator.to_dict()))
 folder.remove()

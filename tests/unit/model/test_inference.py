@@ -6,7 +6,7 @@ import synthetic
 import torch
 from safetensors.torch import load, save
 
-from ctharmony.model.adaptation import adapt, reference_profile
+from ctharmony.model.adaptation import adapt, hyperprior, reference_profile, unseen_profile
 from ctharmony.model.card import model_card
 from ctharmony.model.inference import TrainedModel
 from ctharmony.model.settings import Settings
@@ -161,3 +161,12 @@ def test_the_card_says_what_was_done(trained, scans):
     assert card["settings"] == model.settings.to_dict()
     alone = [scan for scan in scans if scan.split == "train"]
     assert "no validation subjects" in model_card(model, alone, history, 1)["judged_on"]
+
+
+def test_a_site_without_usable_scans_gets_the_hyperprior_and_a_reason(model):
+    profile = unseen_profile(model, "closed")
+    mean, between, within = hyperprior(model)
+    assert profile.n_scans == 0
+    assert "closed" in profile.reason and "scans.tsv" in profile.reason
+    np.testing.assert_allclose(profile.prior_mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(profile.prior_logvar), between + within, rtol=1e-5)

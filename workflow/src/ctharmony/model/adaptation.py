@@ -97,6 +97,14 @@ def reference_profile(model: TrainedModel, site: str, scans: int) -> SiteProfile
     return SiteProfile(scans, mean, logvar, 0.0, "")
 
 
+def unseen_profile(model: TrainedModel, site: str) -> SiteProfile:
+    """The profile of a site none of whose scans could be used: the hyperprior, refused."""
+    mean, between, within = hyperprior(model)
+    reason = f"not adapted to {site}, none of whose scans could be used; see its scans.tsv"
+    logvar = np.log(between + within).astype(np.float32)
+    return SiteProfile(0, mean.astype(np.float32), logvar, float("nan"), reason)
+
+
 def hyperprior(model: TrainedModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over reference sites, variance between them, mean variance within them, each (d,).
 

@@ -16,7 +16,7 @@ rule simulate:
         site=lambda wildcards: COHORT.sites[wildcards.site].describe(),
         scanner=lambda wildcards: SCANNERS[COHORT.sites[wildcards.site].scanner],
         target_scanner=lambda wildcards: SCANNERS[COHORT.sites[config["target"]].scanner],
-        settings=config.get("simulation"),
+        settings=simulation_of_site,
         seed=config["seed"],
         version=VERSIONS["simulate"],
     script:

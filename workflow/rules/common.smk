@@ -1,4 +1,4 @@
-# What every rule needs: the checked configuration, the cohort, paths and parameters
+# What all stages need: the checked configuration, the cohort, paths and parameters
 from pathlib import Path
 
 import yaml
@@ -72,8 +72,8 @@ def at(path):
 
 def log_of(rule_name, *wildcards):
     """logs/<results>/<rule>/<wildcards>.log"""
-    name = "/".join(f"{{{wildcard}}}" for wildcard in wildcards) or rule_name
-    return f"logs/{Path(config['results']).name}/{rule_name}/{name}.log"
+    parts = [f"{{{wildcard}}}" for wildcard in wildcards] or [rule_name]
+    return str(Path("logs", Path(config["results"]).name, rule_name, *parts)) + ".log"
 
 
 def every_batch(path, sites=None):
@@ -106,6 +106,13 @@ def simulated_batch(wildcards):
     if COHORT.sites[wildcards.site].scanner is None:
         return []
     return at("simulated/{site}/{batch}").format(**wildcards)
+
+
+def simulation_of_site(wildcards):
+    """The simulation block without the other sites' populations, so that a new one reruns none."""
+    population = config["simulation"]["population"]
+    own = {site: part for site, part in population["segments"].items() if site == wildcards.site}
+    return {**config["simulation"], "population": {**population, "segments": own}}
 
 
 def simulated_sites():

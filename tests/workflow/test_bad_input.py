@@ -28,7 +28,9 @@ def test_value_out_of_range(file_study):
 
 def test_misspelled_key_of_a_model(file_study):
     file_study.config["models"] = {"plain": {"training": {"stpes": 3}}}
-    assert "'stpes' in models.plain.training is not known; did you mean 'steps'?" in refusal(file_study)
+    assert "'stpes' in models.plain.training is not known; did you mean 'steps'?" in refusal(
+        file_study
+    )
 
 
 def test_unknown_target_site(file_study):

@@ -31,6 +31,7 @@ REFERENCE = Scanner(
     shift_mm=0.0,
     rotation_degrees=0.0,
     table=False,
+    tilt_degrees=0.0,
 )
 SAMPLING = Sampling(
     matrix=256,

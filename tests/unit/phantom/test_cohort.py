@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.ndimage import map_coordinates
 
 from ctharmony.phantom.cohort import Study, patient_factors
 from ctharmony.phantom.sheets import make_sheet
@@ -120,10 +121,7 @@ def test_target_is_the_target_scanner_with_noise_of_its_own(scanners: dict) -> N
 
 
 def test_dcm2niix_gives_the_grid_of_the_truth(travelled, tmp_path: Path) -> None:
-    for number, data in enumerate(travelled.datasets):
-        data.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
-    program = shutil.which("dcm2niix", path=str(Path(sys.executable).parent)) or "dcm2niix"
-    subprocess.run([program, "-z", "n", "-f", "scan", str(tmp_path)], check=True, timeout=60)
+    convert(travelled, tmp_path)
     image = nib.as_closest_canonical(nib.load(tmp_path / "scan.nii"))
     np.testing.assert_allclose(image.affine, travelled.affine, atol=1e-4)
     volume = np.asarray(image.dataobj).T
@@ -131,6 +129,37 @@ def test_dcm2niix_gives_the_grid_of_the_truth(travelled, tmp_path: Path) -> None
     body = travelled.clean > -300
     # the same pose: the scan follows the truth voxel by voxel
     assert np.corrcoef(volume[body], travelled.clean[body])[0, 1] > 0.95
+
+
+def convert(scan, folder: Path) -> None:
+    for number, data in enumerate(scan.datasets):
+        data.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    program = shutil.which("dcm2niix", path=str(Path(sys.executable).parent)) or "dcm2niix"
+    subprocess.run([program, "-z", "n", "-f", "scan", str(folder)], check=True, timeout=60)
+
+
+def likeness(image: nib.Nifti1Image, truth: np.ndarray, affine: np.ndarray) -> float:
+    """Correlation of an image with a volume (slices, rows, columns) at the same places, mm."""
+    data = np.asarray(image.dataobj)
+    world = image.affine @ np.vstack([np.indices(data.shape).reshape(3, -1), np.ones(data.size)])
+    inner = np.all(np.abs(world[:3]) < [[110.0], [70.0], [18.0]], axis=0)
+    places = (np.linalg.inv(affine) @ world[:, inner])[:3]
+    shown = map_coordinates(truth.T.astype(float), places, order=1)
+    return float(np.corrcoef(data.reshape(-1)[inner], shown)[0, 1])
+
+
+@pytest.mark.parametrize("tilt", [12.0, -12.0])
+def test_dcm2niix_places_a_tilted_scan_on_its_upright_truth(tilt, scanners, tmp_path) -> None:
+    quiet = {**scanners["alpine"], "mas": 2000.0}
+    described = {"site": "alpine", "role": "reference", "scanner": "alpine"}
+    many = {**SMALL, "slices": 16, "slab_mm": 80.0}
+    study = Study(described, {**quiet, "tilt_degrees": tilt}, quiet, many, 9)
+    found = study.scan(scan_row("alpine", "travel-01"))
+    convert(found, tmp_path)
+    image = nib.as_closest_canonical(nib.load(tmp_path / "scan.nii"))
+    untilted = nib.Nifti1Image(np.asarray(image.dataobj), found.affine)
+    assert likeness(image, found.clean, found.affine) > 0.98
+    assert likeness(untilted, found.clean, found.affine) < 0.95
 
 
 def test_dciodvfy_finds_no_error(travelled, tmp_path: Path) -> None:

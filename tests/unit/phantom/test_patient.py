@@ -9,7 +9,7 @@ from ctharmony.phantom.anatomy import make_anatomy
 from ctharmony.phantom.population import Population, draw_factors, site_population
 from ctharmony.phantom.render import render_maps
 from ctharmony.phantom.tissues import LABELS
-from ctharmony.phantom.visit import Exposure, PosedPatient, Visit, expose
+from ctharmony.phantom.visit import Exposure, Gantry, PosedPatient, Visit, expose
 
 EVERYBODY = Population(60, 11, 0.5, (0.0, 1.0), 2.5, 1.5)
 FLAT = np.hstack([np.eye(3), np.zeros((3, 1))])
@@ -78,7 +78,7 @@ def posed(grids, **changes):
         detector_pitch_mm=0.8,
     )  # fmt: skip
     anatomy = make_anatomy(factors, 1, "patient", 0.0)
-    return PosedPatient(anatomy, FLAT, sampling, 6.0)
+    return PosedPatient(anatomy, FLAT, sampling, Gantry(6.0))
 
 
 def test_emphysema_fraction_is_the_share_of_holes() -> None:
@@ -135,7 +135,9 @@ def test_contrast_medium_brightens_blood_only(reference, grids) -> None:
                      object_pixel_mm=2.0)  # fmt: skip
     values = []
     for amount in (0.0, 10.0):
-        patient = PosedPatient(make_anatomy(factors, 1, "patient", amount), FLAT, sampling, 5.0)
+        patient = PosedPatient(
+            make_anatomy(factors, 1, "patient", amount), FLAT, sampling, Gantry(5.0)
+        )
         clean = Exposure(reference(), "clean", False)
         volume = expose(patient, Visit(1, "patient", "site", "scan"), [clean])[0][0]
         labels = patient.labels[patient.labels.shape[0] // 2]

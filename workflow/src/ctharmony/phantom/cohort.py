@@ -19,6 +19,7 @@ from ctharmony.phantom.scanner import Sampling, Scanner, parse_sampling, parse_s
 from ctharmony.phantom.tissues import LABELS
 from ctharmony.phantom.visit import (
     Exposure,
+    Gantry,
     PosedPatient,
     Visit,
     draw_pose,
@@ -38,7 +39,7 @@ class SimulatedScan:
         target, clean: (slices, rows, columns) float32 HU on the scan's own RAS grid, the same
             pose on the target scanner with independent noise and without noise; None for
             patients who do not travel.
-        affine: (4, 4) of that grid.
+        affine: (4, 4) of that grid, upright also where the gantry was tilted.
     """
 
     scan: str
@@ -115,9 +116,14 @@ class Study:
         contrast = self.settings["contrast_mg_ml"]
         anatomy = make_anatomy(factors, population["seed"], visit.subject, contrast)
         pose = draw_pose(visit, self.scanner)
-        reach = max(self.scanner.slice_thickness_mm, self.target.slice_thickness_mm)
-        patient = PosedPatient(anatomy, pose, self.sampling, reach, self.scanner.table)
+        patient = PosedPatient(
+            anatomy, pose, self.sampling, self._gantry(self.scanner.tilt_degrees)
+        )
         volumes = expose(patient, visit, self._exposures(is_travelling(row)))
+        if is_travelling(row) and self.scanner.tilt_degrees:
+            # ingest straightens tilted scans, so their truth is what an upright gantry sees
+            upright = PosedPatient(anatomy, pose, self.sampling, self._gantry(0.0))
+            volumes[1:] = expose(upright, visit, self._exposures(True)[1:])
         series = Series(visit, factors, self.scanner, self.sampling)
         return SimulatedScan(
             visit.scan,
@@ -126,6 +132,10 @@ class Study:
             *(volumes[1:] or (None, None)),
             grid_affine(self.sampling),
         )
+
+    def _gantry(self, tilt_degrees: float) -> Gantry:
+        reach = max(self.scanner.slice_thickness_mm, self.target.slice_thickness_mm)
+        return Gantry(reach, self.scanner.table, tilt_degrees)
 
     def _exposures(self, travelling: bool) -> list[Exposure]:
         own = [Exposure(self.scanner, "scan", True)]

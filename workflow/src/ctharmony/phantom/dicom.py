@@ -8,7 +8,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from ctharmony.phantom.population import Factors
 from ctharmony.phantom.scanner import Sampling, Scanner
-from ctharmony.phantom.visit import Visit
+from ctharmony.phantom.visit import Visit, grid_affine
 
 STUDY_DATE, STUDY_TIME = "20260101", "120000"
 INTERCEPT, LOWEST_HU, HIGHEST_HU = -1024, -1024, 3071
@@ -108,7 +108,7 @@ def _describe_scanner(data: Dataset, series: Series) -> None:
     data.ConvolutionKernel = scanner.kernel_label
     data.FilterType = "BODY"
     data.FocalSpots = round(scanner.focal_blur_mm, 2)
-    data.GantryDetectorTilt = 0
+    data.GantryDetectorTilt = _decimal(scanner.tilt_degrees)
     data.DataCollectionDiameter = round(series.sampling.field_of_view_mm, 3)
     data.ReconstructionDiameter = round(series.sampling.field_of_view_mm, 3)
     data.RotationDirection = "CW"
@@ -121,13 +121,15 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
 
 
 def _describe_geometry(data: Dataset, number: int, series: Series) -> None:
-    sampling = series.sampling
-    place = sampling.slice_positions_mm[number - 1]
-    corner = -sampling.pixel_mm * (sampling.matrix - 1) / 2
+    sampling, tilt = series.sampling, series.scanner.tilt_degrees
+    affine = grid_affine(sampling, tilt)
+    # the first stored pixel is the front one on the patient's right; DICOM's axes are LPS
+    corner = affine @ (sampling.matrix - 1, sampling.matrix - 1, number - 1, 1)
+    down = -affine[:3, 1] / sampling.pixel_mm
     data.PatientPosition = "HFS"
-    data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    data.ImagePositionPatient = [_decimal(corner), _decimal(corner), _decimal(place)]
-    data.SliceLocation = _decimal(place)
+    data.ImageOrientationPatient = [1, 0, 0, 0, _decimal(-down[1]), _decimal(down[2])]
+    data.ImagePositionPatient = [_decimal(-corner[0]), _decimal(-corner[1]), _decimal(corner[2])]
+    data.SliceLocation = _decimal(sampling.slice_positions_mm[number - 1])
     data.SliceThickness = _decimal(series.scanner.slice_thickness_mm)
     data.SpacingBetweenSlices = _decimal(sampling.spacing_mm)
     data.PixelSpacing = [_decimal(sampling.pixel_mm)] * 2
@@ -146,7 +148,7 @@ def _store_pixels(data: Dataset, pixels: np.ndarray) -> None:
 
 def _decimal(value: float) -> float:
     """What a decimal string of 16 characters can hold."""
-    return round(float(value), 6)
+    return round(float(value), 6) + 0.0
 
 
 def _uid(series: Series, *kind: str) -> str:

@@ -27,6 +27,7 @@ class Scanner:
         ctdi_per_mas: CTDIvol in mGy per mAs, for the headers.
         shift_mm, rotation_degrees: standard deviations of how patients lie.
         table: whether the table is in view.
+        tilt_degrees: gantry tilt; positive leans the front of a slice towards the head.
     """
 
     manufacturer: str
@@ -51,6 +52,7 @@ class Scanner:
     shift_mm: float
     rotation_degrees: float
     table: bool
+    tilt_degrees: float
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,38 @@ def draw_pose(visit: Visit, scanner: Scanner) -> np.ndarray:
     return pose
 
 
-def grid_affine(sampling: Sampling) -> np.ndarray:
+def grid_affine(sampling: Sampling, tilt_degrees: float = 0.0) -> np.ndarray:
     """(4, 4) affine of a scan: voxel (column, row, slice) to world RAS, mm."""
-    side, gap = sampling.pixel_mm, sampling.spacing_mm
-    affine = np.diag([side, side, gap, 1.0])
-    affine[:2, 3] = -side * (sampling.matrix - 1) / 2
-    affine[2, 3] = -gap * (sampling.slices - 1) / 2
+    shape = (sampling.slices, sampling.matrix)
+    return _slices_affine(sampling.pixel_mm, sampling.spacing_mm, tilt_degrees, shape)
+
+
+def _slices_affine(
+    pixel_mm: float, gap_mm: float, tilt_degrees: float, shape: tuple[int, int]
+) -> np.ndarray:
+    """Centred grid of (slices, side) whose rows lean towards superior by the gantry's tilt."""
+    tilt = math.radians(tilt_degrees)
+    affine = np.diag([pixel_mm, pixel_mm * math.cos(tilt), gap_mm, 1.0])
+    affine[2, 1] = pixel_mm * math.sin(tilt)
+    middle = np.array([shape[1] - 1, shape[1] - 1, shape[0] - 1]) / 2
+    affine[:3, 3] = -affine[:3, :3] @ middle
     return affine
+
+
+@dataclass(frozen=True)
+class Gantry:
+    """How slices lie.
+
+    Attributes:
+        reach_mm: thickest slice that will be asked for.
+        table: whether the table is in view.
+        tilt_degrees: tilt about the patient's left-right axis; slices keep their distance along
+            the table.
+    """
+
+    reach_mm: float
+    table: bool = False
+    tilt_degrees: float = 0.0
 
 
 class PosedPatient:
@@ -75,8 +100,7 @@ class PosedPatient:
         anatomy: Anatomy,
         pose: np.ndarray,
         sampling: Sampling,
-        reach_mm: float,
-        table: bool = False,
+        gantry: Gantry,
     ):
         """Draw the patient.
 
@@ -84,20 +108,18 @@ class PosedPatient:
             anatomy: the patient.
             pose: (3, 4) scanner to patient coordinates.
             sampling: the grids.
-            reach_mm: thickest slice that will be asked for.
-            table: whether the table is in view.
+            gantry: how slices lie.
         """
         step, size = sampling.object_slice_mm, sampling.object_size
-        half = (sampling.slab_mm - sampling.spacing_mm + reach_mm) / 2
+        half = (sampling.slab_mm - sampling.spacing_mm + gantry.reach_mm) / 2
         count = 2 * math.ceil(half / step)
         self.sampling = sampling
         self.planes_mm = (np.arange(count) - (count - 1) / 2) * step
         pixel = sampling.object_pixel_mm
-        grid = np.diag([pixel, pixel, step, 1.0])
-        grid[:3, 3] = (-pixel * (size - 1) / 2, -pixel * (size - 1) / 2, self.planes_mm[0])
+        grid = _slices_affine(pixel, step, gantry.tilt_degrees, (count, size))
         materials = 3 if anatomy.has_iodine else 2
         placed = np.vstack([pose, [0, 0, 0, 1]]) @ grid
-        shape, under = (count, size, size), grid[:3] if table else None
+        shape, under = (count, size, size), grid[:3] if gantry.table else None
         self.maps, self.labels = render_maps(anatomy, placed[:3], shape, materials, under)
 
     def paths(self, thickness_mm: float) -> np.ndarray:

@@ -201,6 +201,7 @@ def test_the_rule_chooses_by_kernel_then_by_slices(tmp_path, write_dicom, patien
         ({"Modality": "MR"}, "not CT"),
         ({"SliceThickness": 20}, "20 mm thick"),
         ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "screen capture"),
+        ({"SamplesPerPixel": 3}, "screen capture"),
     ],
 )
 def test_series_that_are_left_out_say_why(
@@ -237,3 +238,23 @@ def test_empty_folder_single_slice_and_giant_declarations(
         dataset.save_as(path)
     with pytest.raises(SetAside, match="are truncated"):
         convert_series(giant, "", rule, limits)
+
+
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+def test_a_rescale_that_is_no_number_is_set_aside(
+    tmp_path, write_dicom, patient, rule, limits, keyword
+):
+    folder = write_dicom(tmp_path / "s", patient)
+    for path in folder.iterdir():
+        path.write_bytes(_with_text(path, keyword, b"inf "))
+    with pytest.raises(SetAside, match="rescale to HU is not a number"):
+        convert_series(folder, "", rule, limits)
+
+
+def _with_text(path, keyword, text) -> bytes:
+    """The bytes of a file in which a tag's value is replaced, whatever it may hold."""
+    data, tag = path.read_bytes(), pydicom.tag.Tag(keyword)
+    start = data.index(tag.group.to_bytes(2, "little") + tag.element.to_bytes(2, "little") + b"DS")
+    length = int.from_bytes(data[start + 6 : start + 8], "little")
+    head = data[: start + 6] + len(text).to_bytes(2, "little")
+    return head + text + data[start + 8 + length :]

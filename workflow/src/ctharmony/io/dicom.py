@@ -12,6 +12,7 @@ import pydicom
 
 from ctharmony.io.dicom_headers import Header, acquisition_tags, read_headers
 from ctharmony.io.dicom_series import SeriesRule, Stack, choose, stacked
+from ctharmony.io.nifti import UNREADABLE
 from ctharmony.io.scan import (
     InputLimits,
     Scan,
@@ -72,6 +73,7 @@ def _from_slices(chosen: list[Header], limits: InputLimits) -> Scan:
     count = first.frames() if len(chosen) == 1 else len(chosen)
     check_voxels((first.integer("Columns", 0), first.integer("Rows", 0), count), limits)
     check_slices(count, limits)
+    _check_rescale(chosen)
     stack = stacked(chosen)
     check_slices(len(stack.headers), limits)
     tags = acquisition_tags(stack.headers[0])
@@ -106,6 +108,14 @@ def _regular(stack: Stack, tags: dict, limits: InputLimits) -> Scan:
     return _finished(Stored(_decoded(stack.headers, limits).T, affine), about, limits)
 
 
+def _check_rescale(headers: list[Header]) -> None:
+    """Refuse a rescale that is given but is no number; one that is absent means 1 and 0."""
+    for header in headers:
+        for keyword in ("RescaleSlope", "RescaleIntercept"):
+            if header.get(keyword) is not None and header.numbers(keyword, 1) is None:
+                raise SetAside("its rescale to HU is not a number; export it again")
+
+
 def _one_rescale(headers: tuple[Header, ...]) -> bool:
     return len({(str(h.get("RescaleSlope")), str(h.get("RescaleIntercept"))) for h in headers}) == 1
 
@@ -133,7 +143,10 @@ def _run_dcm2niix(
     images = sorted((folder / "out").glob("*.nii"))
     if len(images) != 1:
         return None
-    image = nib.load(images[0])
+    try:
+        image = nib.load(images[0])
+    except UNREADABLE:
+        return None
     expected = (headers[0].integer("Columns", 0), headers[0].integer("Rows", 0), len(headers))
     return image if tuple(image.shape) == expected else None
 

@@ -114,19 +114,45 @@ def test_low_attenuation_area_depends_on_kernel_and_dose(reference, grids) -> No
 
 def test_image_shows_density_and_bone(reference, grids) -> None:
     visit, clean = Visit(1, "patient", "site", "scan"), Exposure(reference(), "clean", False)
+    sampling = grids(
+        field_of_view_mm=320.0, matrix=160, views=160, object_pixel_mm=1.0, detector_pitch_mm=1.3
+    )
+    index = ((np.arange(160) + 0.5) * 2.0).astype(int)
 
-    def tissue(label: str, **changes: float) -> float:
-        patient = posed(grids, emphysema_fraction=0.0, **changes)
-        volume = expose(patient, visit, [clean])[0][1]
-        index = ((np.arange(320) + 0.5) / 0.8).astype(int)
+    def tissues(lung: float, bone: float) -> tuple[float, float]:
+        factors = draw_factors(EVERYBODY, 1, "patient")
+        chosen = replace(factors, emphysema_fraction=0.0, lung_density_hu=lung, bone_density=bone)
+        anatomy = make_anatomy(chosen, 1, "patient", 0.0)
+        patient = PosedPatient(anatomy, FLAT, sampling, Gantry(6.0))
+        image = expose(patient, visit, [clean])[0][0]
         labels = patient.labels[patient.labels.shape[0] // 2][index][:, index]
-        return float(np.median(volume[labels == LABELS[label]]))
+        return tuple(float(np.median(image[labels == LABELS[name]])) for name in ("lung", "bone"))
 
-    lung = [tissue("lung", lung_density_hu=value) for value in (-880.0, -830.0)]
-    assert lung[1] - lung[0] == pytest.approx(50.0, abs=6.0)
-    assert lung[0] == pytest.approx(-880.0, abs=25.0)
-    bone = [tissue("bone", bone_density=value) for value in (80.0, 200.0)]
-    assert bone[1] - bone[0] > 40.0
+    light, dense = tissues(-880.0, 80.0), tissues(-830.0, 200.0)
+    assert dense[0] - light[0] == pytest.approx(50.0, abs=6.0)
+    assert light[0] == pytest.approx(-880.0, abs=25.0)
+    assert dense[1] - light[1] > 40.0
+
+
+def test_current_follows_the_patient(reference, grids) -> None:
+    """With modulation, noise of a stout patient comes closer to that of a slim one."""
+    sampling = grids(
+        field_of_view_mm=320.0, matrix=64, views=120, object_pixel_mm=2.0, detector_pitch_mm=2.0
+    )
+    factors = draw_factors(EVERYBODY, 1, "patient")
+    visit, ratios = Visit(1, "patient", "site", "scan"), []
+    for exponent in (0.0, 0.7):
+        scanner, spread = reference(current_modulation=exponent), []
+        for fat, stature in ((0.12, -2.0), (0.45, 2.0)):
+            person = replace(factors, body_fat=fat, stature=stature)
+            anatomy = make_anatomy(person, 1, "patient", 0.0)
+            patient = PosedPatient(anatomy, FLAT, sampling, Gantry(6.0))
+            noisy, clean = expose(
+                patient, visit, [Exposure(scanner, "a", True), Exposure(scanner, "b", False)]
+            )
+            spread.append((noisy - clean)[0, 24:40, 24:40].std())
+        ratios.append(spread[1] / spread[0])
+    assert 1.0 < ratios[1] < 0.8 * ratios[0]
 
 
 def test_contrast_medium_brightens_blood_only(reference, grids) -> None:

@@ -1,6 +1,7 @@
 """Faults that can be known before work starts are told then, in one sentence with the mend."""
 
 import pytest
+from study import ROOT
 
 pytestmark = pytest.mark.workflow
 
@@ -64,6 +65,10 @@ def test_missing_sites_sheet(file_study):
 def test_unknown_virtual_scanner(file_study):
     role, _, rows = file_study.manifests["alpha"]
     file_study.manifests["alpha"] = (role, "tricorder", rows)
+    assert "simulation.scanners names config/demo/scanners.yaml, which does not exist" in (
+        refusal(file_study)
+    )
+    file_study.config["simulation"]["scanners"] = str(ROOT / "config" / "demo" / "scanners.yaml")
     assert "names the virtual scanner 'tricorder'" in refusal(file_study)
 
 

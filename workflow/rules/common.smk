@@ -43,6 +43,10 @@ def load_scanners():
             "simulation; copy it from config/config.yaml"
         )
     sheet = config["simulation"]["scanners"]
+    if not Path(sheet).exists():
+        raise WorkflowError(
+            f"config key simulation.scanners names {sheet}, which does not exist; correct it"
+        )
     scanners = yaml.safe_load(Path(sheet).read_text())["scanners"]
     strange = sorted(named - set(scanners))
     if strange:

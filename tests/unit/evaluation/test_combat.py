@@ -114,3 +114,39 @@ def test_bad_input_is_told():
         fit_combat(np.ones((4, 2)), np.array(["a"] * 4), ComBatOptions())
     with pytest.raises(ValueError, match="harmonizes no features"):
         harmonizer("magic")
+
+
+def skewed(scans: int = 160) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two sites of equal mean and variance: one is Gaussian, one counts in few values."""
+    generator = np.random.default_rng(8)
+    sites = np.array(["a", "b"])[np.arange(scans) % 2]
+    values = generator.normal(size=(scans, 4))
+    counts = generator.integers(0, 4, (scans, 4))
+    values[sites == "b"] = ((counts - 1.5) / np.sqrt(1.25))[sites == "b"]
+    return values, sites, np.array([f"s{index}" for index in range(scans)])
+
+
+def test_a_forest_sees_through_combat_and_not_through_quantiles(quick):
+    values, sites, subjects = skewed()
+    seen = {
+        name: probe(Sample(values, subjects, sites, harmonizer(name)), sites, "forest", quick)
+        for name in ("combat", "quantile")
+    }
+    assert seen["combat"].auc.value > 0.95
+    assert seen["quantile"].auc.value < 0.65
+
+
+def test_quantiles_keep_the_order_within_a_site():
+    values, sites = shifted()
+    train, _ = harmonizer("quantile")(values, values[:5], sites, sites[:5])
+    for site in "abc":
+        own = np.argsort(values[sites == site, 0])
+        assert np.all(np.diff(train[sites == site, 0][own]) >= 0)
+
+
+def test_quantiles_of_a_scan_do_not_depend_on_its_neighbours():
+    values, sites = shifted()
+    method = harmonizer("quantile")
+    _, together = method(values[:40], values[40:], sites[:40], sites[40:])
+    _, alone = method(values[:40], values[47:48], sites[:40], sites[47:48])
+    assert np.array_equal(alone[0], together[7])

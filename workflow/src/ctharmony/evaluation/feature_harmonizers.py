@@ -13,8 +13,9 @@ import numpy as np
 
 from ctharmony.evaluation.combat import ComBatOptions, fit_combat
 from ctharmony.evaluation.probes import Prepare
+from ctharmony.evaluation.quantiles import quantile
 
-METHODS = ("combat", "covbat")
+METHODS = ("combat", "covbat", "quantile")
 SMALLEST_BATCH = 2
 EXPLAINED = 0.95  # share of variance whose components CovBat aligns, as in its source
 
@@ -25,7 +26,7 @@ def harmonizer(method: str) -> Prepare:
     Raises:
         ValueError: the method is unknown.
     """
-    known = {"combat": combat, "covbat": covbat}
+    known = {"combat": combat, "covbat": covbat, "quantile": quantile}
     if method not in known:
         raise ValueError(f"'{method}' harmonizes no features; known are {', '.join(known)}")
     return partial(_guarded, known[method])

@@ -42,7 +42,7 @@ def ask_scanner(
         values = by_scan.reindex(list(features.scans))
         sample = features.sample.only(values.notna().to_numpy())
         known = values.dropna().to_numpy(dtype=str)
-        reason = refusal(known, sample.subjects, how)
+        reason = _empty(features) or refusal(known, sample.subjects, how)
         for kind in PROBES:
             name = f"{question}_auc_{kind}"
             if reason:
@@ -61,6 +61,9 @@ def ask_biology(
     for factor in table.columns:
         kind = factor_kind(table[factor])
         name = f"biology_{'auc' if kind == 'auc' else 'r2'}_{factor}"
+        if reason := _empty(features):
+            findings.refuse(name, features, unanswered(0), reason)
+            continue
         found = probe_factor(features.sample, table[factor].tolist(), how)
         if np.isfinite(found.value):
             findings.answer(name, features, "linear", found, float("nan"))
@@ -129,6 +132,12 @@ def agreement_metrics(
             estimate = exact(row.icc, subjects)
             rows.append(metric_row(f"icc_{row.feature}", str(method), "features", estimate))
     return rows
+
+
+def _empty(features: FeatureSet) -> str | None:
+    if features.names:
+        return None
+    return f"cannot be answered: no scan has {features.part} of the method {features.method}"
 
 
 def _matrix(features: FeatureSet, scans: Sequence[str], names: Sequence[str]) -> np.ndarray:

@@ -47,11 +47,14 @@ def browser():
 
 @pytest.fixture(scope="session")
 def study(root, tmp_path_factory) -> Path:
-    """A results folder with its report."""
+    """A results folder of two models, with the report of the first."""
     from fabricated_study import fabricate
 
     folder = tmp_path_factory.mktemp("results")
-    given = fabricate(folder, scans=14, models=("plain", "narrow"))
+    given = fabricate(folder, scans=5, models=("plain", "narrow"))
+    given["params"]["models"] = ["plain"]
+    for stage in ("models", "evaluation"):
+        given["input"][stage] = given["input"][stage][:1]
     run_script(root, "report", given, folder / "report.html")
     return folder
 

@@ -60,7 +60,7 @@ def scanner(blur_mm: float, level: float, **changes: object) -> ScannerOperator:
         "nps_log_sd": np.full(40, np.nan),
         "mtf_log_sd": np.full(40, np.nan),
         "hu_anchors": dict(ANCHORS),
-        "noise_sd": float(np.sqrt((nps * 2 * np.pi * FREQUENCIES * 0.025).sum())),
+        "noise_sd": float(noise(blur_mm, level, 0, SHAPE[1:]).std()),
         "body_area_cm2": 600.0,
         "slice_thickness_mm": 5.0,
         "kvp": 120.0,

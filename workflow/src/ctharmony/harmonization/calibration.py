@@ -10,12 +10,13 @@ from ctharmony.harmonization.operators import ScannerOperator
 LOWEST_HU, HIGHEST_HU = -1024.0, 3071.0
 STEP_HU = 1.0
 LUNG_KNOTS = (-1024.0, -1000.0, -960.0, -920.0, -880.0, -840.0, -780.0, -700.0, -600.0)
-SOFT_KNOTS = (-400.0, -250.0, -150.0, -100.0, -50.0, 0.0, 50.0, 100.0)
+SOFT_KNOTS = (-400.0, -250.0, -150.0, -125.0, -100.0, -75.0, -50.0, -25.0)
+WATER_KNOTS = (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
 BONE_KNOTS = (150.0, 200.0, 400.0, 800.0, 1600.0, 3071.0)
-KNOTS = np.array([*LUNG_KNOTS, *SOFT_KNOTS, *BONE_KNOTS])
+KNOTS = np.array([*LUNG_KNOTS, *SOFT_KNOTS, *WATER_KNOTS, *BONE_KNOTS])
 # how offsets of neighbouring HU hang together: a constant, a trend, and a part of its own
 TREND_PER_1000 = 0.5
-OWN_PART, OWN_REACH_HU = 0.6, 50.0
+OWN_PART, OWN_REACH_HU = 1.0, 50.0
 # what bone and iodine have above water falls with tube voltage: the calcium that shows 130 HU at
 # 120 kVp shows 147 at 100 kVp (Nakazato, J Cardiovasc Comput Tomogr 2009;3:394)
 KVP_POWER, SOFT_TOP_HU = 0.75, 70.0

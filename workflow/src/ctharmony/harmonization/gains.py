@@ -23,6 +23,7 @@ from ctharmony.harmonization.curves import smooth_bins
 from ctharmony.harmonization.operators import ScannerOperator
 
 UNIT_PER_MM = 0.5  # frequencies are counted in this unit, so that priors are of order one
+LOW_PER_MM = 0.06
 POWER_FLOOR = 1e-9
 EXTRAS = ("dose", "structure", "aperture")
 
@@ -108,7 +109,7 @@ def fused_gains(source: ScannerOperator, target: ScannerOperator, settings: Gain
     noise_log = noise_design @ mean + _noise_rest(evidence[1], mean, frequencies, settings)
     return Gains(
         frequencies=frequencies,
-        signal=_capped(signal_design @ mean, reach, settings.signal_cap),
+        signal=_capped(_damped(signal_design @ mean, frequencies), reach, settings.signal_cap),
         noise=_capped(noise_log, reach, settings.noise_cap),
         signal_log_sd=_log_sd(signal_design, covariance),
         noise_log_sd=_log_sd(noise_design, covariance),
@@ -210,6 +211,12 @@ def _reach(source: ScannerOperator, target: ScannerOperator) -> int:
     """Number of leading bins where both scanners were measured (at least 2)."""
     known = np.isfinite(source.nps) & np.isfinite(target.nps)
     return max(2, int(np.flatnonzero(known)[-1]) + 1) if known.any() else 2
+
+
+def _damped(log_gain: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Draw the lowest gains to 1: one percent there shifts a whole lung by many HU, and kernels
+    agree there, while a measured MTF errs by its normalisation."""
+    return log_gain * (1.0 - np.exp(-((frequencies / LOW_PER_MM) ** 2)))
 
 
 def _capped(log_gain: np.ndarray, reach: int, cap: float) -> np.ndarray:

@@ -5,7 +5,7 @@ where `carried` gives signal and noise their own gains (`gains`, `bands`). Witho
 means are 0 and what is left is physics alone. Everything happens on the scan's own grid.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -14,11 +14,14 @@ from ctharmony.harmonization import bands
 from ctharmony.harmonization.calibration import HIGHEST_HU, LOWEST_HU, HuCurve, hu_curve
 from ctharmony.harmonization.gains import Gains, fused_gains
 from ctharmony.harmonization.noise_check import corrected_noise
+from ctharmony.harmonization.noise_level import level_noise
 from ctharmony.harmonization.operators import ScannerOperator
 from ctharmony.harmonization.settings import TransportSettings
 from ctharmony.harmonization.through_plane import blend_slices, neighbour_share, noise_factor
 
 PADDING_SIDE = 5  # voxels
+SIZE_EXPONENT, SIZE_RANGE = 0.8, (0.5, 2.0)
+LEVEL_SLICES = 5  # slices in which the noise of the result is measured
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,35 @@ def transport(
         raise ValueError(f"decoded {decoded.source.shape} is not on the scan's grid {hu.shape}")
     route = plan_route(hu.shape, spacing, operators, settings)
     calibrated = blend_slices(route.curve(hu), route.share)
+    trust = settings.decoder_trust or 0.0
+
+    def carry(index: int, plan: bands.Plan) -> tuple[np.ndarray, np.ndarray]:
+        means = _plane_means(decoded, index, replace(route, plan=plan), trust)
+        carried, noise = bands.carry(calibrated[index] - means[0], plan)
+        return carried + means[1], np.hypot(noise, means[2])
+
+    plan = route.plan
+    if settings.look == "match":
+        some = np.unique(np.linspace(0, len(hu) - 1, LEVEL_SLICES).round().astype(int))
+        ratio = min(noise_ratio(*operators), settings.gains.noise_cap)
+        plan = level_noise(
+            plan, hu[some], lambda p: np.stack([carry(k, p)[0] for k in some]), ratio, spacing[1]
+        )
     result, spread = np.empty_like(calibrated), np.empty_like(calibrated)
-    for index, plane in enumerate(calibrated):
-        means = _plane_means(decoded, index, route, settings.decoder_trust or 0.0)
-        carried, noise = bands.carry(plane - means[0], route.plan)
-        result[index] = carried + means[1]
-        spread[index] = np.hypot(noise, means[2])
+    for index in range(len(hu)):
+        result[index], spread[index] = carry(index, plan)
     return _bounded(hu, result, spread, settings.change_bound_hu)
+
+
+def noise_ratio(source: ScannerOperator, target: ScannerOperator) -> float:
+    """Noise SD that the target scanner would show in this body, over the scan's own.
+
+    Larger bodies are noisier on any scanner. Attenuation over the diameter d of a chest gives
+    d ln(SD) / d ln(area) = mu d / 4, about 1.1; tube-current modulation takes part of it away.
+    """
+    size = source.body_area_cm2 / target.body_area_cm2
+    size = np.clip(size, *SIZE_RANGE) if np.isfinite(size) else 1.0
+    return float(target.noise_sd * size**SIZE_EXPONENT / source.noise_sd)
 
 
 def plan_route(

@@ -16,10 +16,10 @@ from ctharmony.model.settings import Settings
 from ctharmony.model.training import Hooks, Trainer
 
 
-def trained(scans, block, **training):
-    block["training"].update(steps=150, steps_per_epoch=150, **training)
+def trained(scans, block, steps=150):
+    block["training"].update(steps=steps, steps_per_epoch=steps)
     trainer = Trainer(scans, Settings.from_dict(block), 0, Hooks())
-    for _ in range(150):
+    for _ in range(steps):
         trainer._step()
     return trainer.model.module.eval(), trainer.source
 

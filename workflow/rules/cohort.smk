@@ -6,6 +6,8 @@ rule simulate:
         directory(at("simulated/{site}/{batch}")),
     log:
         log_of("simulate", "site", "batch"),
+    benchmark:
+        benchmark_of("simulate", "site", "batch")
     conda:
         ENVIRONMENT
     resources:

@@ -80,6 +80,12 @@ def log_of(rule_name, *wildcards):
     return str(Path("logs", Path(config["results"]).name, rule_name, *parts)) + ".log"
 
 
+def benchmark_of(rule_name, *wildcards):
+    """<results>/benchmarks/<rule>/<wildcards>.tsv: seconds and peak memory of each job."""
+    parts = [f"{{{wildcard}}}" for wildcard in wildcards] or [rule_name]
+    return str(Path(config["results"], "benchmarks", rule_name, *parts)) + ".tsv"
+
+
 def every_batch(path, sites=None):
     """`path` for each batch of the given sites (all by default); other wildcards stay open."""
     return [

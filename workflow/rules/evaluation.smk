@@ -13,6 +13,8 @@ rule features:
         directory(at("features/{method}/{site}/{batch}")),
     log:
         log_of("features", "method", "site", "batch"),
+    benchmark:
+        benchmark_of("features", "method", "site", "batch")
     conda:
         ENVIRONMENT
     resources:
@@ -38,9 +40,17 @@ rule evaluate:
         simulated=every_batch("simulated/{site}/{batch}", simulated_sites()),
         model=at("models/{model}"),
     output:
-        directory(at("evaluation/{model}")),
+        report(
+            directory(at("evaluation/{model}")),
+            patterns=["{name}.tsv"],
+            caption="../report/metrics.rst",
+            category="Evaluation",
+            subcategory="{model}",
+        ),
     log:
         log_of("evaluate", "model"),
+    benchmark:
+        benchmark_of("evaluate", "model")
     conda:
         ENVIRONMENT
     threads: 2
@@ -65,11 +75,16 @@ rule report:
         baselines=every_batch("baselines/{site}/{batch}"),
         harmonized=expand(every_batch("harmonized/{model}/{site}/{batch}"), model=list(MODELS)),
         models=expand(at("models/{model}"), model=list(MODELS)),
+        adapted=expand(
+            at("adapted/{model}/{site}"), model=list(MODELS), site=COHORT.of_role("query")
+        ),
         evaluation=expand(at("evaluation/{model}"), model=list(MODELS)),
     output:
-        at("report.html"),
+        report(at("report.html"), caption="../report/report.rst", category="Report"),
     log:
         log_of("report"),
+    benchmark:
+        benchmark_of("report")
     conda:
         ENVIRONMENT
     resources:

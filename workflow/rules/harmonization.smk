@@ -12,6 +12,8 @@ rule harmonize:
         directory(at("harmonized/{model}/{site}/{batch}")),
     log:
         log_of("harmonize", "model", "site", "batch"),
+    benchmark:
+        benchmark_of("harmonize", "model", "site", "batch")
     conda:
         ENVIRONMENT
     resources:
@@ -36,6 +38,8 @@ rule baseline:
         directory(at("baselines/{site}/{batch}")),
     log:
         log_of("baseline", "site", "batch"),
+    benchmark:
+        benchmark_of("baseline", "site", "batch")
     conda:
         ENVIRONMENT
     resources:

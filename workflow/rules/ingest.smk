@@ -8,6 +8,8 @@ rule ingest:
         directory(at("ingested/{site}/{batch}")),
     log:
         log_of("ingest", "site", "batch"),
+    benchmark:
+        benchmark_of("ingest", "site", "batch")
     conda:
         ENVIRONMENT
     resources:

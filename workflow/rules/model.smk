@@ -9,6 +9,8 @@ rule train:
         directory(at("models/{model}")),
     log:
         log_of("train", "model"),
+    benchmark:
+        benchmark_of("train", "model")
     conda:
         ENVIRONMENT
     threads: lambda wildcards: MODELS[wildcards.model]["threads"]
@@ -36,6 +38,8 @@ rule adapt:
         directory(at("adapted/{model}/{site}")),
     log:
         log_of("adapt", "model", "site"),
+    benchmark:
+        benchmark_of("adapt", "model", "site")
     conda:
         ENVIRONMENT
     resources:

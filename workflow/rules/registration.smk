@@ -8,6 +8,8 @@ rule template:
         directory(at("template")),
     log:
         log_of("template"),
+    benchmark:
+        benchmark_of("template")
     conda:
         ENVIRONMENT
     resources:
@@ -30,6 +32,8 @@ rule register:
         directory(at("registered/{site}/{batch}")),
     log:
         log_of("register", "site", "batch"),
+    benchmark:
+        benchmark_of("register", "site", "batch")
     conda:
         ENVIRONMENT
     resources:

@@ -14,7 +14,7 @@ from ctharmony.io.files import write_json  # noqa: E402
 from ctharmony.io.models import read_curves, read_scans, read_usable_rows, write_model  # noqa: E402
 from ctharmony.io.tables import write_table  # noqa: E402
 from ctharmony.model.adaptation import reference_profile, unseen_profile  # noqa: E402
-from ctharmony.model.card import model_card  # noqa: E402
+from ctharmony.model.card import health_rows, model_card  # noqa: E402
 from ctharmony.model.settings import Settings  # noqa: E402
 from ctharmony.model.training import Hooks, train  # noqa: E402
 
@@ -26,8 +26,10 @@ folder = CheckpointFolder(params.checkpoint, logger)
 state = folder.load(settings.to_dict(), params.seed)
 hooks = Hooks(folder.save, folder.report, folder.should_stop)
 model, history = train(scans, settings, params.seed, snakemake.threads, state, hooks)
-write_model(output, model, model_card(model, scans, history, params.seed))
-write_table(output / "history.tsv", pd.DataFrame(history))
+card = model_card(model, scans, history, params.seed)
+write_model(output, model, card)
+final = pd.DataFrame(history + health_rows(card, epoch=history[-1]["epoch"]))
+write_table(output / "history.tsv", final)
 fitted = rows[rows["split"] == "train"]
 curves = read_curves(fitted)
 pooled = estimate_operator(curves, fitted, params.operator_settings)

@@ -55,6 +55,16 @@ def model_card(
     }
 
 
+def health_rows(card: dict[str, Any], epoch: int) -> list[dict[str, Any]]:
+    """History rows (epoch, term, split, value, unit) of the active units that the card counts."""
+    split = "validation" if card["judged_on"].startswith("validation") else "train"
+    return [
+        {"epoch": epoch, "term": term, "split": split, "value": value, "unit": "dimensions"}
+        for term, value in card["health"].items()
+        if term.startswith("active_")
+    ]
+
+
 def _site(model: TrainedModel, site: str, fitted: Sequence[ScanData]) -> dict[str, Any]:
     mean, _ = model.site_prior(site)
     tissues, shown = model.hu_curve(mean)

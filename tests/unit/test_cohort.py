@@ -77,7 +77,7 @@ def test_pairs_are_parsed(sheets):
     assert parse_pair(sheets.load().sites["beta"].rows[0]) == ("alpha", "a1")
 
 
-def refused(sheets, *words):
+def check_refused(sheets, *words):
     with pytest.raises(StudyError) as caught:
         sheets.load()
     message = str(caught.value)
@@ -88,22 +88,22 @@ def refused(sheets, *words):
 
 def test_duplicate_scan_is_named(sheets):
     sheets.scans["alpha"].append(("a1", "s5", ""))
-    refused(sheets, "alpha.tsv", "'a1'", "twice", "remove or rename")
+    check_refused(sheets, "alpha.tsv", "'a1'", "twice", "remove or rename")
 
 
 def test_scan_used_by_two_sites_is_named(sheets):
     sheets.scans["beta"].append(("a2", "s5", ""))
-    refused(sheets, "'a2'", "alpha", "beta", "rename one")
+    check_refused(sheets, "'a2'", "alpha", "beta", "rename one")
 
 
 def test_unknown_role_is_named(sheets):
     sheets.sites[1] = ("beta", "visitor")
-    refused(sheets, "beta", "visitor", "reference, query")
+    check_refused(sheets, "beta", "visitor", "reference, query")
 
 
 def test_missing_manifest_is_named(sheets):
     sheets.sites.append(("gamma", "query"))
-    refused(sheets, "gamma.tsv", "does not exist", "correct the path")
+    check_refused(sheets, "gamma.tsv", "does not exist", "correct the path")
 
 
 def test_missing_scan_path_is_named(sheets, monkeypatch):
@@ -122,17 +122,17 @@ def test_unsafe_ids_are_refused(sheets, name):
 
 def test_a_study_without_reference_is_refused(sheets):
     sheets.sites = [("alpha", "query"), ("beta", "query")]
-    refused(sheets, "no site with the role reference")
+    check_refused(sheets, "no site with the role reference")
 
 
 def test_unknown_pair_is_named(sheets):
     sheets.scans["beta"] = [("b1", "s1", "", "alpha/zz")]
-    refused(sheets, "b1", "alpha/zz", "not in the study")
+    check_refused(sheets, "b1", "alpha/zz", "not in the study")
 
 
 def test_subject_in_two_splits_is_named(sheets):
     sheets.scans["alpha"] = [("a1", "s1", "train"), ("a2", "s1", "test")]
-    refused(sheets, "subject s1", "train", "test")
+    check_refused(sheets, "subject s1", "train", "test")
 
 
 def test_missing_column_is_named(sheets):

@@ -18,6 +18,11 @@ DISC_MM, ENDPLATE_MM, SHELL_MM = 5.0, 1.3, 1.3
 
 @numba.njit(**COMPILE)
 def average(maps, weights, out):
+    """Add to `out` (materials, slices, rows, columns) the planes of `maps` by slice sensitivity.
+
+    maps: (materials, planes, rows, columns), share of each material in a voxel, 0 to 1.
+    weights: (slices, planes), sensitivity of each slice to each plane; each row sums to 1.
+    """
     for m in range(maps.shape[0]):
         for s in range(weights.shape[0]):
             for k in range(weights.shape[1]):
@@ -73,6 +78,12 @@ def _box(low, high, reach, inverse, shape, box):
 
 @numba.njit(**COMPILE)
 def draw_solids(solids, grid, inverse, pixel, maps, labels):
+    """Draw ellipsoids and tapered columns into `maps` and `labels`, a later row over an earlier.
+
+    solids: (n, 11), rows of `Anatomy.solids`: kind, centre and half-axes in mm, mixture, label.
+    grid, inverse: voxel to body coordinates in mm, and back. pixel: width of a soft edge, mm.
+    maps: (materials, planes, rows, columns); labels: (planes, rows, columns); both are changed.
+    """
     box = np.empty((3, 2), np.int64)
     for s in range(solids.shape[0]):
         row = solids[s]
@@ -139,6 +150,11 @@ def _paint(mixture, cover, voxels, maps, labels):
 
 @numba.njit(**COMPILE)
 def draw_lung(lung, tiles, grid, pixel, maps, labels):
+    """Fill the lungs with parenchyma, its texture and emphysematous holes.
+
+    lung: shape and density of the lungs. tiles: (texture, holes), repeated through space.
+    grid, pixel, maps, labels: as in `draw_solids`.
+    """
     texture, holes = tiles
     planes, rows, columns = labels.shape
     for k in range(planes):
@@ -216,6 +232,11 @@ def draw_spine(spine, grid, inverse, pixel, maps, labels):
 
 @numba.njit(**COMPILE)
 def draw_capsules(capsules, grid, inverse, pixel, maps, labels):
+    """Draw tapered round rods (vessels, airways, ribs' pieces), a later one over an earlier.
+
+    capsules: (n, 12), rows of `Anatomy.capsules`: two ends and two radii in mm, mixture, label.
+    grid, inverse, pixel, maps, labels: as in `draw_solids`.
+    """
     box = np.empty((3, 2), np.int64)
     for c in range(capsules.shape[0]):
         row = capsules[c]

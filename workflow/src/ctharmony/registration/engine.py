@@ -76,8 +76,11 @@ def register_to(
     levels = build_levels(moving, settings)
     transform, agreement = find_transform(fixed, levels, settings)
     evidence = measure(fixed.levels[-1], levels[-1], transform)
-    status, reason = judge(evidence, transform, agreement, settings)
     before = measure(fixed.levels[-1], levels[-1], np.eye(4))
+    if before.nats >= evidence.nats and before.coverage >= evidence.coverage:
+        # scans aligned by their headers can only lose by a search over sampled points
+        transform, evidence = np.eye(4), before
+    status, reason = judge(evidence, transform, agreement, settings)
     return RegistrationResult(
         transform,
         status,

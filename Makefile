@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STUDY ?= results/demo
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-real lint format mlflow clean
@@ -16,7 +17,7 @@ demo: $(READY)  ## run the embedded demo study on all cores
 	@printf 'Report:    %s\nMLflow UI: %s\n' results/demo/report.html 'make mlflow'
 
 test: $(READY)  ## run the tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q -n $(WORKERS) --dist loadfile tests
 
 test-real: $(READY)  ## run the study over the real scans in CTHARMONY_REAL_DATA
 	@test -n "$(CTHARMONY_REAL_DATA)" || { echo "set CTHARMONY_REAL_DATA to the folder of real scans"; exit 2; }

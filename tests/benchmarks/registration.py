@@ -24,15 +24,15 @@ import SimpleITK as sitk  # noqa: N813
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests" / "unit" / "registration")]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests" / "support")]
 
 from registration_peers import PEERS, ours  # noqa: E402
 
-from conftest import organs, scan  # noqa: E402
 from ctharmony.io.volumes import read_volume  # noqa: E402
 from ctharmony.registration.resampling import Grid, isotropic_grid, resample  # noqa: E402
 from ctharmony.registration.settings import RegistrationSettings  # noqa: E402
 from ctharmony.registration.transforms import about, distance, rotation  # noqa: E402
+from ellipsoids import organs, scan  # noqa: E402
 
 NOISE_HU = 20.0
 FAILED_MM = 5.0

@@ -57,7 +57,7 @@ def ours() -> tuple[Callable[[], None], int]:
     """One training step of the config's model on noise-filled scans."""
     import sys
 
-    sys.path.insert(0, str(ROOT / "tests" / "unit" / "model"))
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
     import synthetic
 
     block = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["model"]

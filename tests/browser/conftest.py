@@ -2,32 +2,15 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "evaluation"))
+from fabricated_study import fabricate
+from rule_script import run_script
+
 NEEDS_PLAYWRIGHT = "the browser tests need Playwright: pip install playwright"
 NEEDS_CHROMIUM = "the browser tests need Debian's Chromium: apt-get install chromium"
-
-
-class Given(SimpleNamespace):
-    """Named inputs, as Snakemake hands them over."""
-
-    def get(self, name, default):
-        return getattr(self, name, default)
-
-
-def run_script(root: Path, name: str, given: dict, output: Path) -> None:
-    """Run a rule's script as Snakemake would."""
-    snakemake = Given(
-        input=Given(**given["input"]), params=Given(**given["params"]),
-        output=[str(output)], log=[], threads=1,
-    )  # fmt: skip
-    path = root / "workflow" / "scripts" / f"{name}.py"
-    exec(compile(path.read_text(), str(path), "exec"), {"snakemake": snakemake})
 
 
 @pytest.fixture(scope="session")
@@ -46,16 +29,14 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def study(root, tmp_path_factory) -> Path:
+def study(tmp_path_factory) -> Path:
     """A results folder of two models, with the report of the first."""
-    from fabricated_study import fabricate
-
     folder = tmp_path_factory.mktemp("results")
     given = fabricate(folder, scans=5, models=("plain", "narrow"))
     given["params"]["models"] = ["plain"]
     for stage in ("models", "evaluation"):
         given["input"][stage] = given["input"][stage][:1]
-    run_script(root, "report", given, folder / "report.html")
+    run_script("report", given, folder / "report.html")
     return folder
 
 

@@ -9,13 +9,13 @@ import urllib.request
 import pandas as pd
 import pytest
 
-from conftest import run_script
 from ctharmony.io.files import read_json
 from ctharmony.io.tables import write_table
+from rule_script import run_script
 
 
 @pytest.fixture(scope="module")
-def tracked(root, study):
+def tracked(study):
     """The study's tracked.json."""
     pytest.importorskip("mlflow")
     manifest, sheet = study / "alpine.tsv", study / "sites.tsv"
@@ -36,7 +36,7 @@ def tracked(root, study):
                          "weights": True},
         },
     }  # fmt: skip
-    run_script(root, "track", given, study / "mlflow" / "tracked.json")
+    run_script("track", given, study / "mlflow" / "tracked.json")
     return read_json(study / "mlflow" / "tracked.json")
 
 

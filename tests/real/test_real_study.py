@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+
 from study import ROOT, environment
 
 pytestmark = [pytest.mark.real, pytest.mark.workflow, pytest.mark.xdist_group("real_study")]

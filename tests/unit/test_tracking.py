@@ -13,8 +13,6 @@ import pytest
 from ctharmony import mlflow_ui, tracking
 from ctharmony.io import records
 from ctharmony.io.tables import write_table
-
-sys.path.insert(0, str(Path(__file__).parent / "evaluation"))
 from fabricated_study import METHODS, fabricate
 
 CONFIG = {

@@ -3,9 +3,9 @@
 import copy
 
 import pytest
-from study import ROOT, Study, default_config, simulated_rows
 
 from ctharmony.settings import merge
+from study import ROOT, Study, default_config, simulated_rows
 
 SITES = {"alpine": "reference", "harbour": "reference", "summit": "query"}
 SMALL = {

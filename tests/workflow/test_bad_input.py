@@ -1,6 +1,7 @@
 """Faults that can be known before work starts are told then, in one sentence with the mend."""
 
 import pytest
+
 from study import ROOT
 
 pytestmark = pytest.mark.workflow

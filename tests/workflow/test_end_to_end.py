@@ -5,6 +5,7 @@ import sqlite3
 
 import pandas as pd
 import pytest
+
 from study import simulated_rows
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("small_study")]

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from fabricated_study import SETTINGS, SITES, chest, evaluation_tables, fabricate, metrics
 from PIL import Image
 
 from ctharmony.evaluation.report import (
@@ -34,33 +33,23 @@ from ctharmony.evaluation.report import (
 from ctharmony.evaluation.report.agreement import judged
 from ctharmony.io import results
 from ctharmony.io.tables import read_table, write_table
+from fabricated_study import SETTINGS, SITES, chest, evaluation_tables, fabricate, metrics
+from rule_script import run_script
 
 HOW = ReportSettings(**SETTINGS)
 EMPTY = StudyRecord("empty", "alpine", (), (ModelRecord("plain"),))
 
 
-class Given(SimpleNamespace):
-    """Named inputs, as Snakemake hands them over."""
-
-    def get(self, name, default):
-        return getattr(self, name, default)
-
-
-def run_script(root, given: dict, output) -> str:
+def report_of(given: dict, output) -> str:
     """The report that the rule's script writes."""
-    snakemake = SimpleNamespace(
-        input=Given(**given["input"]), params=SimpleNamespace(**given["params"]),
-        output=[str(output)], log=[], threads=1,
-    )  # fmt: skip
-    path = root / "workflow" / "scripts" / "report.py"
-    exec(compile(path.read_text(), str(path), "exec"), {"snakemake": snakemake})
+    run_script("report", given, output)
     return output.read_text()
 
 
 @pytest.fixture(scope="module")
-def whole(root, tmp_path_factory):
+def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    return run_script(root, fabricate(folder, models=("plain", "narrow")), folder / "report.html")
+    return report_of(fabricate(folder, models=("plain", "narrow")), folder / "report.html")
 
 
 @pytest.fixture
@@ -126,11 +115,11 @@ def test_nothing_is_fetched_and_scripts_are_our_own(whole):
     assert "default-src 'none'" in whole
 
 
-def test_words_of_the_study_are_escaped(whole, root, tmp_path, unpainted):
+def test_words_of_the_study_are_escaped(whole, tmp_path, unpainted):
     assert "&lt;b&gt;only 4 slices&lt;/b&gt;" in whole and "<b>only 4 slices" not in whole
     given = fabricate(tmp_path)
     given["params"]["study"] = "<script>alert(1)</script>"
-    page = run_script(root, given, tmp_path / "report.html")
+    page = report_of(given, tmp_path / "report.html")
     assert page.count("<script>") == 1 and "&lt;script&gt;alert(1)" in page
 
 
@@ -143,10 +132,8 @@ def test_pictures_have_words_and_controls_have_labels(whole):
     assert len(identities) == len(set(identities))
 
 
-def test_same_results_give_the_same_bytes(root, tmp_path):
-    pages = [
-        run_script(root, fabricate(tmp_path / name, 1), tmp_path / f"{name}.html") for name in "ab"
-    ]
+def test_same_results_give_the_same_bytes(tmp_path):
+    pages = [report_of(fabricate(tmp_path / name, 1), tmp_path / f"{name}.html") for name in "ab"]
     assert pages[0] == pages[1]
 
 
@@ -175,31 +162,31 @@ def test_an_empty_study_is_told_in_words(unpainted):
 @pytest.mark.parametrize("lost", ["scans.tsv", "curves.tsv", "registration.tsv", "baselines.tsv",
     "harmonized.tsv", "latents.tsv", "history.tsv", "model_card.json", "metrics.tsv", "notes.tsv",
     "site_divergence.tsv", "paired.tsv"])  # fmt: skip
-def test_a_lost_table_breaks_nothing(root, tmp_path, lost, unpainted):
+def test_a_lost_table_breaks_nothing(tmp_path, lost, unpainted):
     given = fabricate(tmp_path, scans=1)
     for path in tmp_path.rglob(lost):
         path.unlink()
-    assert "Verdict" in run_script(root, given, tmp_path / "report.html")
+    assert "Verdict" in report_of(given, tmp_path / "report.html")
 
 
-def test_not_a_number_everywhere_is_told_in_words(root, tmp_path, unpainted):
+def test_not_a_number_everywhere_is_told_in_words(tmp_path, unpainted):
     given = fabricate(tmp_path, scans=1)
     for path in tmp_path.rglob("*.tsv"):
         frame = read_table(path)
         numbers = frame.select_dtypes("number").columns.difference(["epoch", "x"])
         write_table(path, frame.assign(**dict.fromkeys(numbers, np.nan)))
-    page = text_of(run_script(root, given, tmp_path / "report.html"))
+    page = text_of(report_of(given, tmp_path / "report.html"))
     assert "cannot be answered" in page and "not measured in any scan" in page
 
 
-def test_a_scan_that_cannot_be_read_costs_its_picture_only(root, tmp_path, unpainted):
+def test_a_scan_that_cannot_be_read_costs_its_picture_only(tmp_path, unpainted):
     given = fabricate(tmp_path, scans=1)
     (tmp_path / "ingested" / "summit" / "b0000" / "summit-00.nii.gz").write_bytes(b"torn")
-    page = run_script(root, given, tmp_path / "report.html")
+    page = report_of(given, tmp_path / "report.html")
     assert "harbour: harbour-00, slice" in page and "summit: summit-00, slice" not in page
 
 
-def test_set_aside_and_failed_scans_stand_with_their_reasons(root, tmp_path, unpainted):
+def test_set_aside_and_failed_scans_stand_with_their_reasons(tmp_path, unpainted):
     given = fabricate(tmp_path)
     for stage, table, status in (("ingested", "scans", "set_aside"),
                                  ("registered", "registration", "failed")):  # fmt: skip
@@ -207,7 +194,7 @@ def test_set_aside_and_failed_scans_stand_with_their_reasons(root, tmp_path, unp
         frame = read_table(path).astype({"reason": object})
         frame.loc[0, ["status", "reason"]] = [status, f"reason of {stage}"]
         write_table(path, frame)
-    page = text_of(run_script(root, given, tmp_path / "report.html"))
+    page = text_of(report_of(given, tmp_path / "report.html"))
     assert "reason of ingested" in page and "reason of registered" in page
     assert "8 of 9 scans" in page and "1 scan was lost in registration" in page
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scanners import FREQUENCIES, TRANSPORT, kernel, scanner
 
 from ctharmony.harmonization.gains import GainSettings, fused_gains, ratio_gains
+from scanners import FREQUENCIES, TRANSPORT, kernel, scanner
 
 SETTINGS = GainSettings.from_dict(TRANSPORT["gains"])
 # the first bin's gain is 1: mean HU belongs to the calibration

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scanners import SPACING, noise, scanner, tissue
 
 from ctharmony.harmonization.noise_level import block_noise
 from ctharmony.harmonization.transport import noise_ratio
+from scanners import SPACING, noise, scanner, tissue
 
 
 def test_block_noise_is_proportional_to_the_noise_whatever_structure_lies_beside() -> None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scanners import SHAPE, SPACING, TRANSPORT, blurred, body, noise, scanner, tissue
 
 from ctharmony.harmonization.settings import TransportSettings
 from ctharmony.harmonization.transport import Decoded, noise_floor, padding, transport
+from scanners import SHAPE, SPACING, TRANSPORT, blurred, body, noise, scanner, tissue
 
 SETTINGS = TransportSettings.from_dict(TRANSPORT)
 SHARP, SOFT = (0.3, 3000.0), (0.6, 2000.0)

@@ -34,8 +34,8 @@ NIFTI = {
 }
 # source, then slices, maker, kernel, noise SD (HU) and soft tissue (HU) as measured once
 CHESTS = {
-    "b40f": ("dicom/lungdx_A0002_B40f", 30, "Siemens", "B40f", 11.3, 51),
-    "b70f": ("dicom/lungdx_A0002_B70f", 30, "Siemens", "B70f", 41.9, 44),
+    "b40f": ("dicom/lungdx_A0002_B40f", 30, "Siemens", "B40f", 11.3, 42),
+    "b70f": ("dicom/lungdx_A0002_B70f", 30, "Siemens", "B70f", 41.9, 41),
     "philips": (
         "nifti/lidc_0314_philips_brilliance16p_D_every5th.nii.gz",
         55,

@@ -2,24 +2,21 @@
 
 import numpy as np
 import pytest
-import synthetic
 import torch
 from safetensors.torch import load, save
 
+import synthetic
 from ctharmony.model.adaptation import adapt, hyperprior, reference_profile, unseen_profile
 from ctharmony.model.card import model_card
 from ctharmony.model.inference import TrainedModel
 from ctharmony.model.settings import Settings
 from ctharmony.model.training import train
+from training_block import training_block
 
 
 @pytest.fixture(scope="module")
 def trained(scans):
-    from yaml import safe_load
-
-    from conftest import BLOCK
-
-    block = safe_load(BLOCK)
+    block = training_block()
     block["training"].update(steps=150, steps_per_epoch=150)
     return train(scans, Settings.from_dict(block), seed=1, threads=1)
 

@@ -14,6 +14,7 @@ from ctharmony.model.monitor import (
 from ctharmony.model.sampling import PatchSource
 from ctharmony.model.settings import Settings
 from ctharmony.model.training import Hooks, Trainer
+from training_block import training_block
 
 
 def trained(scans, block, steps=150):
@@ -26,11 +27,7 @@ def trained(scans, block, steps=150):
 
 @pytest.fixture(scope="module")
 def healthy(scans):
-    from yaml import safe_load
-
-    from conftest import BLOCK
-
-    return trained(scans, safe_load(BLOCK))
+    return trained(scans, training_block())
 
 
 def test_a_trained_model_is_healthy(healthy, settings):

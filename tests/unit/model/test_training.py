@@ -9,6 +9,7 @@ import torch
 from ctharmony.model.inference import TrainedModel
 from ctharmony.model.settings import Settings
 from ctharmony.model.training import Hooks, Trainer, TrainingInterruptedError, train
+from training_block import training_block
 
 
 def same(first: TrainedModel, second: TrainedModel) -> bool:
@@ -18,11 +19,7 @@ def same(first: TrainedModel, second: TrainedModel) -> bool:
 
 @pytest.fixture(scope="module")
 def whole(scans):
-    from yaml import safe_load
-
-    from conftest import BLOCK
-
-    return train(scans, Settings.from_dict(safe_load(BLOCK)), seed=5, threads=1)
+    return train(scans, Settings.from_dict(training_block()), seed=5, threads=1)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(scans, settings, whole):

@@ -1,0 +1,91 @@
+"""`init` and `add`: from folders to a study that its own checks accept."""
+
+import pandas as pd
+import pytest
+
+from archive import write_archive
+from ctharmony.commands.study import open_study
+
+
+def test_init_writes_a_study_that_the_schema_accepts(clone, say):
+    code, said, _ = say("init", "lung", "--data", "archive/north", "archive/south")
+    assert code == 0
+    study = open_study(clone / "lung")
+    assert study.config["study"] == "lung"
+    assert study.cohort.of_role("reference") == ["north", "south"]
+    assert [len(site.rows) for site in study.cohort.sites.values()] == [2, 2]
+    assert study.config["split"]["test_fraction"] == 0
+    assert "python -m ctharmony check lung" in said
+    assert "--configfile lung/config.yaml" in said
+
+
+def test_init_says_what_it_left_out_and_what_is_missing(clone, say):
+    _, said, _ = say("init", "lung", "--data", "archive/north", "archive/south")
+    assert "north: 1 left out: it cannot be read as NIfTI" in said
+    assert "age is unknown for 4 of 4 scans (north, south)" in said
+    assert "lung/scans/" in said
+    assert "kernel is unknown" not in said
+    assert "fewer than 3 subjects at north, south" in said
+    left = pd.read_csv(clone / "lung/scans/north_left_out.tsv", sep="\t")
+    assert left["left_out"].tolist() == ["it cannot be read as NIfTI"]
+
+
+def test_sites_by_scanner_and_by_given_name(clone, say):
+    say("init", "lung", "--by", "scanner", "--data", "all=archive", "--query", "siemens-b30f")
+    roles = {s.site: s.role for s in open_study(clone / "lung").cohort.sites.values()}
+    assert roles == {"ge-bone": "reference", "siemens-b30f": "query"}
+
+
+def test_the_configuration_is_commented(clone, say):
+    say("init", "lung", "--data", "archive/north", "archive/south", "--target", "south")
+    text = (clone / "lung" / "config.yaml").read_text()
+    assert "target: south" in text
+    assert all("#" in line for line in text.splitlines() if line.startswith(("results", "target")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "nowhere"], "nowhere is not a folder"),
+        (["--data", "archive/north", "--target", "east"], "--target east is no reference site"),
+        (["--data", "archive/north", "--query", "east"], "--query names east"),
+        (["--data", "archive/north", "--query", "north"], "at least one reference site"),
+        (["--data", "archive/north", "north=archive/south"], "two folders make the site 'north'"),
+        (["--data", "config"], "no usable CT scan below config; it holds neither DICOM nor NIfTI"),
+    ],
+)
+def test_faults_are_one_sentence_and_write_nothing(clone, say, arguments, sentence):
+    code, _, complaint = say("init", "lung", *arguments)
+    assert code == 1
+    assert sentence in complaint
+    assert "Traceback" not in complaint
+    assert not (clone / "lung").exists()
+
+
+def test_init_never_writes_over_a_study(clone, say):
+    say("init", "lung", "--data", "archive/north")
+    code, _, complaint = say("init", "lung", "--data", "archive/south")
+    assert code == 1
+    assert "python -m ctharmony add lung" in complaint
+
+
+def test_add_brings_a_query_site_and_leaves_the_others(clone, say):
+    say("init", "lung", "--data", "archive/north", "archive/south")
+    before = (clone / "lung/scans/north.tsv").read_bytes()
+    write_archive(clone / "later", ("west",))
+    code, said, _ = say("add", "lung", "--data", "later/west")
+    assert code == 0
+    cohort = open_study(clone / "lung").cohort
+    assert cohort.of_role("query") == ["west"]
+    assert (clone / "lung/scans/north.tsv").read_bytes() == before
+    assert "west" in said
+    code, _, complaint = say("add", "lung", "--data", "later/west")
+    assert code == 1
+    assert "has a site 'west' already" in complaint
+
+
+def test_outside_the_clone(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    code, _, complaint = say("init", "lung", "--data", ".")
+    assert code == 1
+    assert "change to the folder of the ctharmony clone" in complaint

@@ -1,0 +1,101 @@
+"""Expected time and disk of a study: its own benchmarks where it has some, else typical figures.
+
+Typical seconds are medians of two runs on real chest CT (two shared x86 cores, no GPU); a busy or
+slow machine needs several times as long, so they tell minutes from hours and no more.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ctharmony.commands.study import StudyFiles
+
+SCAN_MEGAVOXELS = 512 * 512 * 120 / 1e6  # where nothing tells the size
+# seconds of a job: so many to begin with, and so many per million voxels of its scans
+SECONDS = {
+    "simulate": (4.0, 5.0),
+    "ingest": (3.0, 0.55),
+    "template": (4.0, 0.05),
+    "register": (4.0, 0.12),
+    "adapt": (6.0, 0.1),
+    "baseline": (3.0, 0.9),
+    "harmonize": (5.0, 0.9),
+    "features": (4.0, 0.15),
+    "evaluate": (15.0, 0.4),
+    "report": (8.0, 0.02),
+    "track": (5.0, 0.0),
+    "fetch": (5.0, 0.0),
+    "package": (6.0, 0.0),
+    "export": (4.0, 0.15),
+}
+TRAINING_STEP_SECONDS = 0.8
+# bytes per voxel that a stage leaves
+BYTES = {"simulate": 2.6, "ingest": 1.1, "register": 0.4, "harmonize": 2.9, "export": 2.1}
+BASELINE_BYTES = 1.05  # per method
+SMALL_BYTES = 60e6  # models, features, tables, figures, report, MLflow
+
+
+@dataclass(frozen=True)
+class Size:
+    """A study's size: scans, and their voxels in millions."""
+
+    scans: int
+    megavoxels: float
+
+
+def size_of(study: StudyFiles) -> Size:
+    """Scans and voxels, from the manifests' column `slices` or, for virtual scans, the config."""
+    rows = [(site, row) for site in study.cohort.sites.values() for row in site.rows]
+    simulation = study.config.get("simulation", {})
+    virtual = simulation.get("matrix", 0) ** 2 * simulation.get("slices", 0) / 1e6
+    voxels = [virtual if site.scanner else _megavoxels(row) for site, row in rows]
+    return Size(len(rows), sum(voxels))
+
+
+def seconds_of(study: StudyFiles, jobs: dict[str, int], size: Size) -> dict[str, float]:
+    """Expected seconds per rule on one core (`train`: on its own threads).
+
+    Args:
+        study: the study; jobs: how many of each rule; size: of the study.
+    """
+    measured = measured_seconds(study.results / "benchmarks")
+    steps = study.config["model"]["training"]["steps"]
+    share = {"features": 2.0, "evaluate": 1.0}
+    expected = {}
+    for rule, number in jobs.items():
+        if rule in measured:
+            expected[rule] = measured[rule] * number
+        elif rule == "train":
+            expected[rule] = number * (20.0 + TRAINING_STEP_SECONDS * steps)
+        else:
+            start, each = SECONDS.get(rule, (5.0, 0.1))
+            expected[rule] = start * number + each * size.megavoxels * share.get(rule, 1.0)
+    return expected
+
+
+def measured_seconds(folder: Path) -> dict[str, float]:
+    """Mean wall seconds of a job per rule, from Snakemake's benchmark files below `folder`."""
+    means = {}
+    for rule in sorted(path for path in folder.glob("*") if path.is_dir()):
+        tables = [pd.read_csv(path, sep="\t") for path in sorted(rule.rglob("*.tsv"))]
+        if tables:
+            means[rule.name] = float(pd.concat(tables)["s"].mean())
+    return means
+
+
+def bytes_of(study: StudyFiles, jobs: dict[str, int], size: Size) -> float:
+    """Expected bytes in the results folder once everything is done."""
+    voxels, models = size.megavoxels * 1e6, len(study.config["models"])
+    methods = len(study.config["harmonization"]["baselines"])
+    each = sum(BYTES[rule] * (models if rule in ("harmonize", "export") else 1)
+               for rule in BYTES if rule in jobs)  # fmt: skip
+    return SMALL_BYTES + voxels * (each + BASELINE_BYTES * methods)
+
+
+def _megavoxels(row: dict[str, Any]) -> float:
+    try:
+        return 512 * 512 * int(str(row.get("slices"))) / 1e6
+    except ValueError:
+        return SCAN_MEGAVOXELS

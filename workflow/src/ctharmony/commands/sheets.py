@@ -1,0 +1,114 @@
+"""From folders of scans to the sheets of a study: what was found, under which site."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ctharmony.cohort import StudyError
+from ctharmony.io.dicom_series import SeriesRule
+from ctharmony.io.discover import Taken, discover
+from ctharmony.io.scan import InputLimits
+from ctharmony.io.sidecar import Vocabulary
+from ctharmony.io.tables import write_table
+
+SCANNER = ("manufacturer", "model_name", "kernel")
+FACTS = ("age", "sex", "kernel", "kvp")
+
+
+@dataclass(frozen=True)
+class FoundSite:
+    """The scans of one site as they were found.
+
+    Attributes:
+        site: its id.
+        scans: manifest rows of what ingest would take.
+        left_out: rows of what it would not, with the column `left_out` saying why.
+    """
+
+    site: str
+    scans: pd.DataFrame
+    left_out: pd.DataFrame
+
+    def lacking(self) -> dict[str, int]:
+        """How many scans lack each of FACTS, for those that any lacks."""
+        counts = {name: int(self.scans[name].isna().sum()) for name in FACTS}
+        return {name: count for name, count in counts.items() if count}
+
+
+def find_sites(data: list[str], by: str, ingest: dict[str, Any]) -> list[FoundSite]:
+    """Search folders for scans.
+
+    Args:
+        data: `FOLDER` or `SITE=FOLDER`, as typed.
+        by: folder (one site each) or scanner (one site per maker, model and kernel).
+        ingest: the config block `ingest`.
+
+    Raises:
+        StudyError: a folder is missing, two make the same site, or nothing usable is found.
+    """
+    takes = Taken(
+        SeriesRule(**ingest["selection"]),
+        InputLimits(**ingest["input"]),
+        Vocabulary(**ingest["vocabulary"]),
+    )
+    found: list[FoundSite] = []
+    for site, folder in map(_named_folder, data):
+        table = discover(folder, site, takes)
+        found += _by_scanner(site, table) if by == "scanner" else [_found(site, table)]
+    names = [each.site for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise StudyError(f"two folders make the site '{name}'; name one: --data NAME=FOLDER")
+    if not any(len(each.scans) for each in found):
+        raise StudyError(f"no usable CT scan below {', '.join(data)}{_reasons(found)}")
+    return found
+
+
+def identifier(text: str) -> str:
+    """`text` as an id: lower case, other characters than letters and digits become '-'."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48]
+
+
+def write_manifests(found: list[FoundSite], folder: Path) -> None:
+    """One manifest per site with scans, and beside it the table of what was left out."""
+    for each in found:
+        if len(each.scans):
+            write_table(folder / f"{each.site}.tsv", each.scans)
+        if len(each.left_out):
+            write_table(folder / f"{each.site}_left_out.tsv", each.left_out)
+
+
+def _named_folder(given: str) -> tuple[str, Path]:
+    name, mark, path = given.rpartition("=")
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise StudyError(f"{folder} is not a folder; give --data the folder of a site's scans")
+    site = name if mark else identifier(folder.resolve().name)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}", site):
+        raise StudyError(f"'{given}' makes no site id; name the site: --data NAME={folder}")
+    return site, folder
+
+
+def _found(site: str, table: pd.DataFrame) -> FoundSite:
+    taken = table["left_out"] == ""
+    return FoundSite(site, table[taken].drop(columns="left_out"), table[~taken])
+
+
+def _by_scanner(site: str, table: pd.DataFrame) -> list[FoundSite]:
+    """A site per maker, model and kernel; what names none of them stays under `site`."""
+    names = [
+        identifier("-".join(str(row[key]) for key in SCANNER if pd.notna(row[key]))) or site
+        for row in table.to_dict("records")
+    ]
+    groups = table.groupby(pd.Series(names, index=table.index, dtype=str), sort=True)
+    return [_found(str(name), group) for name, group in groups]
+
+
+def _reasons(found: list[FoundSite]) -> str:
+    told = pd.concat([each.left_out["left_out"] for each in found])
+    if told.empty:
+        return "; it holds neither DICOM nor NIfTI"
+    return "; left out: " + "; ".join(f"{n} x {why}" for why, n in told.value_counts().items())

@@ -9,6 +9,7 @@ import pytest
 from fabricated_study import fabricate
 from rule_script import run_script
 
+PATIENCE_MS = 180_000  # other tests run beside
 NEEDS_PLAYWRIGHT = "the browser tests need Playwright: pip install playwright"
 NEEDS_CHROMIUM = "the browser tests need Debian's Chromium: apt-get install chromium"
 
@@ -48,6 +49,7 @@ def opened(browser, study):
     def show(width: int, height: int = 844):
         page = browser.new_page(viewport={"width": width, "height": height})
         pages.append(page)
+        page.set_default_timeout(PATIENCE_MS)
         page.complaints, page.asked = [], []
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))

@@ -69,19 +69,20 @@ def test_runs_charts_and_report_are_shown_without_leaving_this_machine(browser, 
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     asked = []
     page.on("request", lambda request: asked.append(request.url))
+    page.set_default_timeout(180_000)
     page.goto(f"{address}/#/experiments")
-    page.get_by_role("link", name="fabricated").first.click(timeout=60_000)
-    page.get_by_text("fabricated").first.wait_for(timeout=60_000)
+    page.get_by_role("link", name="fabricated").first.click(timeout=180_000)
+    page.get_by_text("fabricated").first.wait_for(timeout=180_000)
     runs = {run["name"]: run["run"] for run in tracked["runs"]}
     parent = f"{address}/#/experiments/1/runs/{runs['fabricated']}"
     page.goto(parent)
     for child in ("plain", "narrow"):
-        page.get_by_text(child, exact=False).first.wait_for(timeout=60_000)
+        page.get_by_text(child, exact=False).first.wait_for(timeout=180_000)
     page.goto(f"{parent}/artifacts")
-    page.get_by_text("report.html").first.wait_for(timeout=60_000)
+    page.get_by_text("report.html").first.wait_for(timeout=180_000)
     page.goto(f"{address}/#/experiments/1/runs/{runs['plain']}/model-metrics")
     # charts further down are drawn when they are scrolled to
-    page.get_by_text("biology_marginal_kl").first.wait_for(timeout=60_000)
+    page.get_by_text("biology_marginal_kl").first.wait_for(timeout=180_000)
     strange = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
     page.close()
     assert strange == []
@@ -90,5 +91,5 @@ def test_runs_charts_and_report_are_shown_without_leaving_this_machine(browser, 
 def test_artifacts_are_served_from_the_results_folder(address, study, tracked):
     run = tracked["runs"][0]["run"]
     url = f"{address}/get-artifact?path=report.html&run_uuid={run}"
-    with urllib.request.urlopen(url, timeout=60) as answer:
+    with urllib.request.urlopen(url, timeout=180) as answer:
         assert answer.read() == (study / "report.html").read_bytes()

@@ -13,7 +13,8 @@ invariance: {divergence: moyer, weight: 0.1, ramp_share: 0.5}
 training: {steps: 6, steps_per_epoch: 3, scans_per_step: 3, patches_per_scan: 2,
            simulated_share: 0.4, learning_rate: 0.004, gradient_norm: 20,
            checkpoint_minutes: 60,
-           validation_patches: 3, accelerator: cpu, precision: 32-true}
+           validation_patches: 3, patience_epochs: 0, accelerator: cpu, precision: 32-true,
+           devices: 1, nodes: 1}
 adaptation: {shrinkage_scans: 2, refuse_above: 5, patches_per_scan: 6}
 """
 

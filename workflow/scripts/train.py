@@ -1,8 +1,10 @@
 """Train one model on the reference sites."""
 
-from ctharmony.job import start_job
+from ctharmony.job import spread_over_nodes, start_job
 
 logger = start_job(snakemake)
+training = snakemake.params.settings["training"]
+spread_over_nodes(training["nodes"], training["devices"])
 
 from pathlib import Path  # noqa: E402
 
@@ -15,17 +17,21 @@ from ctharmony.io.models import read_curves, read_scans, read_usable_rows, write
 from ctharmony.io.tables import write_table  # noqa: E402
 from ctharmony.model.adaptation import reference_profile, unseen_profile  # noqa: E402
 from ctharmony.model.card import health_rows, model_card  # noqa: E402
+from ctharmony.model.devices import leads  # noqa: E402
 from ctharmony.model.settings import Settings  # noqa: E402
 from ctharmony.model.training import Hooks, train  # noqa: E402
 
 params, output = snakemake.params, Path(snakemake.output[0])
 rows = read_usable_rows(snakemake.input.ingested, snakemake.input.registered)
-scans = list(read_scans(rows[rows["split"].isin(["train", "validation"])]))
 settings = Settings.from_dict(params.settings)
 folder = CheckpointFolder(params.checkpoint, logger)
+seen = rows[rows["split"].isin(["train", "validation"])]
+scans = list(read_scans(seen, folder.path.parent / "scans"))
 state = folder.load(settings.to_dict(), params.seed)
 hooks = Hooks(folder.save, folder.report, folder.should_stop)
 model, history = train(scans, settings, params.seed, snakemake.threads, state, hooks)
+if not leads():
+    raise SystemExit
 card = model_card(model, scans, history, params.seed)
 write_model(output, model, card)
 final = pd.DataFrame(history + health_rows(card, epoch=history[-1]["epoch"]))

@@ -86,3 +86,21 @@ def test_scans_set_aside_anywhere_are_left_out(tmp_path):
     assert [scan.scan for scan in scans] == ["s1", "s3"]
     assert scans[0].spacing == (3.0, 2.0, 1.0)
     assert np.array_equal(scans[0].hu, hu.astype(np.int16))
+
+
+def test_patches_are_read_from_copies_that_follow_their_files(tmp_path):
+    affine, hu = np.diag([1.0, 2.0, 3.0, 1.0]), np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    rows = pd.DataFrame([{"folder": tmp_path, "site": "a", "scan": "s", "subject": "1",
+                          "split": "train"}])  # fmt: skip
+
+    def read():
+        return next(read_scans(rows, tmp_path / "copies"))
+
+    for change in (0.0, 7.0):
+        write_volume(tmp_path / "s.nii.gz", hu + change, affine)
+        write_volume(tmp_path / "s_mask.nii.gz", hu > 30, affine, np.uint8)
+        os.utime(tmp_path / "s.nii.gz", (1, 1 + change))
+        for scan in (read(), read()):
+            assert isinstance(scan.hu, np.memmap) and not scan.hu.flags.writeable
+            assert np.array_equal(scan.hu, hu + change) and scan.spacing == (3.0, 2.0, 1.0)
+            assert np.array_equal(scan.mask, hu > 30)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ctharmony.model import training
 from ctharmony.model.inference import TrainedModel
 from ctharmony.model.settings import Settings
 from ctharmony.model.training import Hooks, Trainer, TrainingInterruptedError, train
@@ -114,3 +115,22 @@ def test_the_loss_falls(scans, block):
     ]
     assert losses[-1] < 0.5 * losses[0]
     assert losses[-1] < 10.0 * 32**2  # nats of 32 x 32 pixels
+
+
+def test_training_ends_early_with_the_weights_of_the_best_epoch(scans, block, monkeypatch):
+    block["training"].update(steps=12, steps_per_epoch=2, patience_epochs=2)
+    losses = iter([5.0, 4.0, 4.5, 4.2, 1.0, 1.0])
+    states = []
+
+    def rows(model, source, settings, epoch):
+        states.append({name: value.clone() for name, value in model.state_dict().items()})
+        row = {"epoch": epoch, "term": "loss", "split": "validation", "unit": "nats"}
+        return [{**row, "value": next(losses)}]
+
+    monkeypatch.setattr(training, "validation_rows", rows)
+    trainer = Trainer(scans, Settings.from_dict(block), 5, Hooks())
+    _, history = trainer.run(None)
+    assert {row["epoch"] for row in history} == {1, 2, 3, 4}
+    kept = trainer.model.module.state_dict()
+    assert all(torch.equal(kept[name], states[1][name]) for name in kept)
+    assert not all(torch.equal(states[3][name], states[1][name]) for name in kept)

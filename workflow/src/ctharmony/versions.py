@@ -9,7 +9,7 @@ VERSIONS = {
     "ingest": 1,
     "template": 1,
     "register": 1,
-    "train": 1,
+    "train": 2,
     "adapt": 1,
     "baseline": 1,
     "harmonize": 1,

@@ -56,7 +56,12 @@ def free_bits(kl: Tensor, floor: float) -> Tensor:
     return kl.clamp(min=floor)
 
 
+def reparametrise(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
+    """mean + sd * noise, all of one shape (Kingma & Welling, arXiv 1312.6114, section 2.4)."""
+    return mean + torch.exp(0.5 * logvar) * noise
+
+
 def sample(mean: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """A reparametrised draw of N(mean, exp logvar), same shape as `mean`."""
     noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device="cpu")
-    return mean + torch.exp(0.5 * logvar) * noise.to(mean.device)
+    return reparametrise(mean, logvar, noise.to(mean.device))

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from safetensors.torch import load_file, save
 
 from ctharmony.io.files import read_json, replaced, write_json
+from ctharmony.io.mapped import mapped_copy
 from ctharmony.io.tables import read_table, read_tables
-from ctharmony.io.volumes import read_volume
+from ctharmony.io.volumes import read_spacing, read_volume
 from ctharmony.model.inference import TrainedModel
 from ctharmony.model.scans import ScanData
 from ctharmony.model.settings import Settings
@@ -51,11 +53,25 @@ def read_curves(rows: pd.DataFrame) -> pd.DataFrame:
     return read_tables([Path(folder) / "curves.tsv" for folder in rows["folder"].unique()])
 
 
-def read_scans(rows: pd.DataFrame) -> Iterator[ScanData]:
-    """Each row's scan, one at a time; HU as int16, so that a study fits in memory."""
+def read_scans(rows: pd.DataFrame, mapped: Path | None = None) -> Iterator[ScanData]:
+    """Each row's scan, one at a time, HU as int16.
+
+    Args:
+        rows: of `read_usable_rows`.
+        mapped: where uncompressed copies are left for patches to be read from as they are needed,
+            so that a study may be larger than memory; None keeps the scans in memory.
+    """
     for row in rows.itertuples():
         stem = Path(row.folder) / row.scan
-        volume = read_volume(f"{stem}.nii.gz")
-        mask = read_volume(f"{stem}_mask.nii.gz").hu.astype("uint8")
-        hu = volume.hu.round().astype("int16")
-        yield ScanData(hu, mask, volume.spacing, row.site, row.scan, row.subject, row.split)
+        spacing = read_spacing(f"{stem}.nii.gz")
+        hu = _voxels(f"{stem}.nii.gz", "int16", mapped)
+        mask = _voxels(f"{stem}_mask.nii.gz", "uint8", mapped)
+        yield ScanData(hu, mask, spacing, row.site, row.scan, row.subject, row.split)
+
+
+def _voxels(path: str, kind: str, mapped: Path | None) -> np.ndarray:
+    copy = mapped_copy(path, None, mapped) if mapped else None
+    if copy is not None:
+        return copy
+    array = read_volume(path).hu.round().astype(kind)
+    return mapped_copy(path, array, mapped) if mapped else array

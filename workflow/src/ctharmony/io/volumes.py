@@ -27,8 +27,18 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """(dz, dy, dx) in mm."""
-        lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return (float(lengths[2]), float(lengths[1]), float(lengths[0]))
+        return spacing_of(self.affine)
+
+
+def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
+    """(dz, dy, dx) in mm of voxel axes (x, y, z)."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    return (float(lengths[2]), float(lengths[1]), float(lengths[0]))
+
+
+def read_spacing(path: str | Path) -> tuple[float, float, float]:
+    """(dz, dy, dx) in mm of a NIfTI in RAS+, from its header alone."""
+    return spacing_of(nib.load(path).affine)
 
 
 def read_volume(path: str | Path) -> Volume:

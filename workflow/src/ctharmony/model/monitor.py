@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ctharmony.information.elbo import active_units, decompose
 from ctharmony.model.devices import moved
-from ctharmony.model.objective import reconstruction, spectrum, terms
-from ctharmony.model.sampling import PatchSource, latent_generator
+from ctharmony.model.objective import reconstruction, spectrum, terms, weighted
+from ctharmony.model.sampling import PatchSource, latent_draws
 from ctharmony.model.settings import Settings
 from ctharmony.model.vae import Batch, FactorisedVAE, Outcome
 
@@ -54,8 +54,9 @@ def validation_rows(
     total = 0
     for index, batch in enumerate(source.fixed(settings.training.validation_patches)):
         batch = moved(batch, device)
-        outcome = model(batch, latent_generator(0, index))
-        parts = terms(model, outcome, batch.site, batch.anchors, settings.objective)
+        outcome = model(batch, latent_draws(0, index, len(batch.site)))
+        parts = terms(model, outcome, batch, settings.objective)
+        parts["loss"] = weighted(parts, settings.objective, 0.0, 1.0)
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(batch.site)
         total += len(batch.site)
@@ -96,7 +97,7 @@ def collapse(model: FactorisedVAE, source: PatchSource, settings: Settings) -> C
     total = 0
     for batch in source.fixed(settings.training.validation_patches):
         batch = moved(batch, device)
-        outcome = model(batch, latent_generator(0, 0))
+        outcome = model(batch, latent_draws(0, 0, len(batch.site)))
         lost += torch.tensor(_ablation(model, batch, outcome)) * len(batch.site)
         total += len(batch.site)
         means_s.append(outcome.z_s[0])

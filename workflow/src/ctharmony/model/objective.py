@@ -8,7 +8,7 @@ from torch import Tensor
 from ctharmony.information.elbo import mutual_information_bounds
 from ctharmony.information.gaussian import free_bits, kl_diagonal, kl_standard, log_density
 from ctharmony.model.settings import Objective
-from ctharmony.model.vae import FactorisedVAE, Outcome
+from ctharmony.model.vae import Batch, FactorisedVAE, Outcome
 
 SD_UNIT_HU = 20.0
 
@@ -57,16 +57,24 @@ def scanner_rate(outcome: Outcome, prior: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def terms(
-    model: FactorisedVAE, outcome: Outcome, site: Tensor, measured: Tensor, weights: Objective
+    model: FactorisedVAE,
+    outcome: Outcome,
+    batch: Batch,
+    weights: Objective,
+    gather: Callable[[Tensor], Tensor] = lambda rows: rows,
 ) -> dict[str, Tensor]:
-    """All terms but invariance and twins, unweighted, in nats; z_s terms are per scan."""
-    rate_b = biology_rate(outcome)
-    rate_s = scanner_rate(outcome, model.priors(site))
-    lower, _ = mutual_information_bounds(*outcome.z_s[:2])
+    """All terms but invariance and twins, unweighted, in nats; z_s terms are per scan.
+
+    `gather` brings in the rows of the other processes where a term compares scans.
+    """
+    # free bits are a floor under the whole batch's mean, not under each process's
+    rate_b = gather(biology_rate(outcome)[None]).mean(0)
+    rate_s = gather(scanner_rate(outcome, model.priors(batch.site))[None]).mean(0)
+    lower, _ = mutual_information_bounds(*map(gather, outcome.z_s[:2]))
     return {
         "reconstruction": reconstruction(outcome),
         "spectrum": spectrum(outcome),
-        "anchors": anchors(outcome, measured, model.head.reach),
+        "anchors": anchors(outcome, batch.anchors, model.head.reach),
         "rate_biology": rate_b.sum(),
         "rate_scanner": rate_s.sum(),
         "rate_biology_free": free_bits(rate_b, weights.free_bits_biology).sum(),

@@ -1,6 +1,8 @@
 """Batches of patches, each a function of (seed, step) alone, so that a resumed run is the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ from ctharmony.model.settings import Settings
 from ctharmony.model.vae import Batch
 
 STREAMS = {"train": 0, "twins": 1, "latents": 2, "simulated": 3}
+Shard = tuple[int, int]  # rank and number of processes
+WHOLE: Shard = (0, 1)
 
 
 class PatchSource:
@@ -36,9 +40,9 @@ class PatchSource:
         tissues = list(settings.anchors_hu)
         self.anchors = np.stack([measure_anchors(s.hu, s.mask, tissues) for s in self.scans])
 
-    def draw(self, seed: int, step: int, stream: str = "train") -> Batch:
-        """Random patches of `scans_per_step` scans, the sites taking turns."""
-        rng = stream_rng(seed, step, stream)
+    def draw(self, seed: int, step: int, shard: Shard = WHOLE) -> Batch:
+        """Random patches of `scans_per_step` scans, the sites taking turns; a rank's share."""
+        rng = stream_rng(seed, step, "train")
         training = self.settings.training
         chosen = self._balanced(rng, training.scans_per_step)
         places = [
@@ -47,7 +51,8 @@ class PatchSource:
             ]
             for index in chosen
         ]
-        return self._batch(chosen, places)
+        rank, world = shard
+        return self._batch(chosen[rank::world], places[rank::world])
 
     def fixed(self, patches: int) -> Iterator[Batch]:
         """Every scan once, with its own evenly spread patches; scans_per_step scans at a time."""
@@ -90,12 +95,58 @@ class PatchSource:
         )
 
 
-def stream_rng(seed: int, step: int, stream: str) -> np.random.Generator:
-    """The random numbers of one step of one stream."""
-    return np.random.default_rng([seed, STREAMS[stream], step])
+def stream_rng(seed: int, step: int, stream: str, position: int = 0) -> np.random.Generator:
+    """The random numbers of one stream at one step, for one position in the batch."""
+    return np.random.default_rng([seed, STREAMS[stream], step, position])
 
 
-def latent_generator(seed: int, step: int) -> torch.Generator:
-    """Torch's random numbers of one step."""
+def position_rngs(
+    seed: int, step: int, stream: str, scans: int, shard: Shard
+) -> list[np.random.Generator]:
+    """Random numbers of each of a rank's `scans` positions."""
+    rank, world = shard
+    return [stream_rng(seed, step, stream, rank + world * index) for index in range(scans)]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Standard normal numbers of one step, those of a rank's own scans.
+
+    Attributes:
+        generator: the same on every rank.
+        scans: scans of this rank.
+        shard: this rank and the number of processes.
+    """
+
+    generator: torch.Generator
+    scans: int
+    shard: Shard = WHOLE
+
+    def __call__(self, like: torch.Tensor) -> torch.Tensor:
+        """Numbers of the shape of `like`, whose rows are the scans' rows in turn."""
+        rank, world = self.shard
+        shape = (self.scans, world, like.shape[0] // self.scans, *like.shape[1:])
+        noise = torch.randn(shape, generator=self.generator, dtype=like.dtype)
+        return noise[:, rank].flatten(0, 1).to(like.device)
+
+
+def latent_draws(seed: int, step: int, scans: int, shard: Shard = WHOLE) -> Draws:
+    """The latents' random numbers of one step."""
     state = stream_rng(seed, step, "latents").integers(2**62)
-    return torch.Generator().manual_seed(int(state))
+    return Draws(torch.Generator().manual_seed(int(state)), scans, shard)
+
+
+class Ahead:
+    """Calls `make(step)` one step ahead in a thread, so that no step waits for its patches."""
+
+    def __init__(self, make: Callable[[int], Batch], last: int) -> None:
+        self.make, self.last = make, last
+        self.pool = ThreadPoolExecutor(max_workers=1)
+        self.waiting: dict[int, Future[Batch]] = {}
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of `step`; that of the next one is begun."""
+        ready = self.waiting.pop(step, None)
+        if step + 1 < self.last:
+            self.waiting[step + 1] = self.pool.submit(self.make, step + 1)
+        return ready.result() if ready is not None else self.make(step)

@@ -45,9 +45,11 @@ class Invariance:
 
 @dataclass(frozen=True)
 class Training:
-    """Steps and batches: `scans_per_step` scans x `patches_per_scan` patches.
+    """Steps and batches: `scans_per_step` scans x `patches_per_scan` patches over all processes.
 
     `simulated_share` of the scans are shown as scanners that do not exist would show them.
+    Training ends early after `patience_epochs` epochs without a lower validation loss (0: never).
+    `devices` x `nodes` processes share each step.
     """
 
     steps: int
@@ -59,8 +61,11 @@ class Training:
     gradient_norm: float
     checkpoint_minutes: float
     validation_patches: int
+    patience_epochs: int
     accelerator: str
     precision: str
+    devices: int
+    nodes: int
 
 
 @dataclass(frozen=True)

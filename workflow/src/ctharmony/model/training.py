@@ -1,9 +1,8 @@
 """Training: scans in, weights and history out. Nothing here touches disk."""
 
-import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,8 +14,10 @@ from ctharmony.model.inference import ScanPosterior, TrainedModel
 from ctharmony.model.invariance import penalty
 from ctharmony.model.monitor import validation_rows
 from ctharmony.model.objective import ramp, terms, weighted
+from ctharmony.model.parallel import Ranks
 from ctharmony.model.preparation import prepare
-from ctharmony.model.sampling import PatchSource, latent_generator, stream_rng
+from ctharmony.model.progress import Progress, Row
+from ctharmony.model.sampling import Ahead, PatchSource, latent_draws, position_rngs
 from ctharmony.model.scans import ScanData
 from ctharmony.model.schedule import make_optimiser, rate_factor, split_scans
 from ctharmony.model.settings import Settings
@@ -25,7 +26,6 @@ from ctharmony.model.vae import Batch, FactorisedVAE
 
 MAX_BAD_STEPS = 20
 Checkpoint = dict[str, Any]
-Row = dict[str, Any]
 
 
 class TrainingInterruptedError(RuntimeError):
@@ -39,16 +39,6 @@ class Hooks:
     on_checkpoint: Callable[[Checkpoint], None] = lambda state: None
     on_epoch: Callable[[list[Row]], None] = lambda rows: None
     should_stop: Callable[[], bool] = lambda: False
-
-
-@dataclass
-class Progress:
-    """Where a run stands; with the weights and the optimiser, all that a resume needs."""
-
-    step: int = 0
-    bad_steps: int = 0
-    sums: dict[str, Tensor] = field(default_factory=dict)
-    history: list[Row] = field(default_factory=list)
 
 
 def train(
@@ -73,7 +63,8 @@ def train(
         The model and history rows (epoch, term, split, value, unit).
 
     Raises:
-        ValueError: no training scan, or a test scan among them.
+        ValueError: no training scan, a test scan among them, or a batch that the processes cannot
+            share.
         FloatingPointError: the loss stayed not-a-number for 20 steps.
         TrainingInterruptedError: `hooks.should_stop` said so.
     """
@@ -97,25 +88,34 @@ class Trainer:
             model = FactorisedVAE(settings, len(self.sites))
         prepare(model, self.source, settings.training.validation_patches)
         optimizer = make_optimiser(model, settings.training.learning_rate)
-        self.fabric = make_fabric(settings.training.accelerator, settings.training.precision)
+        self.fabric = make_fabric(settings.training)
+        self.ranks = Ranks(self.fabric)
+        if settings.training.scans_per_step % self.ranks.world:
+            raise ValueError(
+                f"model.training.scans_per_step {settings.training.scans_per_step} cannot be "
+                f"dealt out to {self.ranks.world} processes; make it a multiple"
+            )
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
         self.penalty = penalty(settings.invariance.divergence)
         self.warm = ramp(settings.training.steps, settings.objective.warmup_share)
         self.invariance = ramp(settings.training.steps, settings.invariance.ramp_share)
         self.progress = Progress()
+        self.draw = Ahead(
+            lambda step: self.source.draw(seed, step, self.ranks.shard), settings.training.steps
+        )
 
     def run(self, checkpoint: Checkpoint | None) -> tuple[TrainedModel, list[Row]]:
         """Train to the last step from the start or from a checkpoint."""
         if checkpoint is not None:
             self._restore(checkpoint)
         training, saved = self.settings.training, time.monotonic()
-        while self.progress.step < training.steps:
+        while self.progress.step < training.steps and not self._given_up():
             self._step()
             if self.progress.step % training.steps_per_epoch == 0:
                 self._close_epoch()
-            stop = self.hooks.should_stop()
+            stop = self.ranks.any(self.hooks.should_stop())
             if stop or time.monotonic() - saved > 60.0 * training.checkpoint_minutes:
-                self.hooks.on_checkpoint(self.checkpoint())
+                self._hand_out()
                 saved = time.monotonic()
             if stop:
                 raise TrainingInterruptedError(
@@ -123,7 +123,17 @@ class Trainer:
                 )
         if self.progress.sums:
             self._close_epoch()
+        if self.progress.best:
+            self.model.module.load_state_dict(self.progress.best)
         return self.trained(), self.progress.history
+
+    def _given_up(self) -> bool:
+        epoch = self.progress.step // self.settings.training.steps_per_epoch
+        return self.progress.stale(epoch, self.settings.training.patience_epochs)
+
+    def _hand_out(self) -> None:
+        if self.ranks.leader:
+            self.hooks.on_checkpoint(self.checkpoint())
 
     def trained(self) -> TrainedModel:
         """The model as it stands, on the CPU, with the site priors at their optimum."""
@@ -144,7 +154,7 @@ class Trainer:
                 name: value.clone() for name, value in self.model.module.state_dict().items()
             },
             "optimizer": self.optimizer.state_dict(),
-            "progress": copy.deepcopy(vars(self.progress)),
+            "progress": self.progress.to_dict(),
             "settings": self.settings.to_dict(),
             "seed": self.seed,
         }
@@ -154,7 +164,7 @@ class Trainer:
             raise ValueError("the checkpoint is of other settings or another seed; remove it")
         self.model.module.load_state_dict(checkpoint["model"])
         self.optimizer.load_state_dict(checkpoint["optimizer"])
-        self.progress = Progress(**copy.deepcopy(checkpoint["progress"]))
+        self.progress = Progress.from_dict(checkpoint["progress"])
 
     def _step(self) -> None:
         step = self.progress.step
@@ -189,48 +199,48 @@ class Trainer:
             return
         self.optimizer.step()
         progress.bad_steps = 0
-        # summed where they are: reading a value off a GPU would make it wait at every step
-        for name, value in {**parts, "loss": loss, "steps": torch.ones(())}.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + value.detach().double()
+        ones = torch.ones((), device=loss.device)
+        progress.add(self.ranks.mean({**parts, "loss": loss, "steps": ones}))
 
     def _parts(self, step: int) -> dict[str, Tensor]:
-        batch = moved(self.source.draw(self.seed, step), self.fabric.device)
+        batch = moved(self.draw(step), self.fabric.device)
         model: FactorisedVAE = self.model.module
         share, tissues = (
             self.settings.training.simulated_share,
             (model.head.tissues, model.head.reach),
         )
-        rng = stream_rng(self.seed, step, "simulated")
-        batch = simulate_scanners(batch, share, tissues, rng)
-        outcome = self.model(batch, latent_generator(self.seed, step))
-        parts = terms(model, outcome, batch.site, batch.anchors, self.settings.objective)
-        patches = len(batch.native[0])
+        scans, gather = len(batch.site), self.ranks.gather
+        rngs = position_rngs(self.seed, step, "simulated", scans, self.ranks.shard)
+        batch = simulate_scanners(batch, share, tissues, rngs)
+        outcome = self.model(batch, latent_draws(self.seed, step, scans, self.ranks.shard))
+        parts = terms(model, outcome, batch, self.settings.objective, gather)
         if self.penalty is not None:
-            site = batch.site.repeat_interleave(patches)
-            parts["invariance"] = self.penalty(*outcome.z_b[:2], site)
+            site = batch.site.repeat_interleave(len(batch.native[0]))
+            parts["invariance"] = self.penalty(*map(gather, (*outcome.z_b[:2], site)))
         if self.settings.objective.twins > 0:
             parts["twins"] = self._twins(model, batch, outcome, step)
         return parts
 
     def _twins(self, model: FactorisedVAE, batch: Batch, outcome, step: int) -> Tensor:
         """One patch per scan is shown again by another kernel and dose; z_b must not notice."""
-        rng = stream_rng(self.seed, step, "twins")
         patches = len(batch.native[0])
-        pairs = zip(batch.native, batch.pixel_mm, strict=True)
-        twins = torch.cat([model.to_grid(make_twin(part[:1], px, rng)) for part, px in pairs])
+        rngs = position_rngs(self.seed, step, "twins", len(batch.site), self.ranks.shard)
+        scans = zip(batch.native, batch.pixel_mm, rngs, strict=True)
+        twins = torch.cat([model.to_grid(make_twin(part[:1], px, rng)) for part, px, rng in scans])
         second = model.encode_biology(twins, outcome.z_s[0].detach())[:2]
         return twin_penalty(tuple(part[::patches] for part in outcome.z_b[:2]), second)
 
     def _close_epoch(self) -> None:
         progress, training = self.progress, self.settings.training
         epoch = -(-progress.step // training.steps_per_epoch)
-        sums = {name: float(value) for name, value in progress.sums.items()}
-        count = sums.pop("steps", 0.0)
-        rows = [
-            {"epoch": epoch, "term": name, "split": "train", "value": value / count, "unit": "nats"}
-            for name, value in sums.items()
-        ]
-        rows += validation_rows(self.model.module, self.watched, self.settings, epoch)
-        progress.sums = {}
+        rows = progress.epoch_rows(epoch)
+        watched = None
+        if self.ranks.leader:
+            watched = validation_rows(self.model.module, self.watched, self.settings, epoch)
+        rows += self.ranks.from_leader(watched)
         progress.history += rows
-        self.hooks.on_epoch(rows)
+        if training.patience_epochs:
+            losses = [r["value"] for r in rows if (r["term"], r["split"]) == ("loss", "validation")]
+            progress.watch(epoch, losses[0], self.model.module.state_dict())
+        if self.ranks.leader:
+            self.hooks.on_epoch(rows)

@@ -38,17 +38,20 @@ def make_twin(patch: Tensor, pixel_mm: tuple[float, float], rng: np.random.Gener
 
 
 def simulate_scanners(
-    batch: Batch, share: float, tissues: tuple[Tensor, Tensor], rng: np.random.Generator
+    batch: Batch, share: float, tissues: tuple[Tensor, Tensor], rngs: list[np.random.Generator]
 ) -> Batch:
     """A batch in which about `share` of the scans come from scanners that do not exist.
 
     Kernel, dose and HU curve are drawn at random, each on its own, so that q(z_s|x) learns what
     each of them looks like instead of the few combinations that the reference sites have.
-    `tissues` are (HU (k,), SD (k,)) of the anchors; their measured HU move with the curve.
+    `tissues` are (HU (k,), SD (k,)) of the anchors; their measured HU move with the curve. `rngs`
+    has the random numbers of each scan.
     """
     native, anchors, site = list(batch.native), batch.anchors.clone(), batch.site.clone()
     hu, sd = tissues
-    for index in np.flatnonzero(rng.random(len(native)) < share):
+    for index, rng in enumerate(rngs):
+        if rng.random() >= share:
+            continue
         shift = sd * torch.as_tensor(rng.normal(0.0, CURVE_SDS, len(sd)), dtype=sd.dtype).to(sd)
         knots = increasing(hu, shift[None])
         part = make_twin(native[index], batch.pixel_mm[index], rng)

@@ -1,12 +1,13 @@
 """The factorised beta-VAE: q(z_b|x, z_s), q(z_s|x), p(z_s|site), D(z_b, z_s)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ctharmony.information.gaussian import sample
+from ctharmony.information.gaussian import reparametrise
 from ctharmony.model.curve import piecewise_linear, to_hu, to_units
 from ctharmony.model.networks import STRIDE, BiologyEncoder, Decoder
 from ctharmony.model.scanner import ScannerEncoder, ScannerHead, SitePriors
@@ -105,17 +106,17 @@ class FactorisedVAE(nn.Module):
         knots = self.head.knots(z_s).detach()
         return piecewise_linear(canonical, self.head.tissues, knots), log_sd.float()
 
-    def forward(self, batch: Batch, generator: torch.Generator | None) -> Outcome:
-        """One pass; `generator` draws the latents."""
+    def forward(self, batch: Batch, draw: Callable[[Tensor], Tensor]) -> Outcome:
+        """One pass; `draw` gives standard normal numbers of a posterior mean's shape."""
         patches = len(batch.native[0])
         image = torch.cat([self.to_grid(part) for part in batch.native])
         read, power, counts = self.read(batch)
         z_s_mean, z_s_logvar = self.encode_scanner(read, batch.anchors)
-        z_s = sample(z_s_mean, z_s_logvar, generator)
+        z_s = reparametrise(z_s_mean, z_s_logvar, draw(z_s_mean))
         many = z_s.repeat_interleave(patches, 0)
         mean_s = z_s_mean.detach().repeat_interleave(patches, 0)
         z_b_mean, z_b_logvar, features = self.encode_biology(image, mean_s)
-        z_b = sample(z_b_mean, z_b_logvar, generator)
+        z_b = reparametrise(z_b_mean, z_b_logvar, draw(z_b_mean))
         mean, log_sd = self.decode(z_b, many, features)
         return Outcome(
             image=image[:, 1],

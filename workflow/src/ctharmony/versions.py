@@ -12,7 +12,7 @@ VERSIONS = {
     "train": 2,
     "adapt": 1,
     "baseline": 1,
-    "harmonize": 1,
+    "harmonize": 2,
     "features": 1,
     "evaluate": 1,
     "report": 1,

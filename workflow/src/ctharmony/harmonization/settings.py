@@ -6,6 +6,7 @@ from typing import Any
 
 from ctharmony.harmonization.bands import BandSettings
 from ctharmony.harmonization.gains import GainSettings
+from ctharmony.harmonization.through_plane import ThroughPlane
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class TransportSettings:
             physics renders the target's mean; 1 = the network renders it.
         change_bound_hu: largest change of a voxel, HU.
         match_thickness: blend neighbouring slices toward the target's slice thickness.
+        through_plane: see there.
         anchor_sd: SD of one scan's tissue modes around its scanner's calibration, HU, per tissue.
         calibration_sd: SD of calibration between scanners, HU; 0 = no HU curve.
         gains, bands: see there.
@@ -29,6 +31,7 @@ class TransportSettings:
     decoder_trust: float | None
     change_bound_hu: float
     match_thickness: bool
+    through_plane: ThroughPlane
     anchor_sd: dict[str, float]
     calibration_sd: float
     gains: GainSettings
@@ -50,6 +53,7 @@ class TransportSettings:
             decoder_trust=None if trust is None else float(trust),
             change_bound_hu=float(content["change_bound_hu"]),
             match_thickness=bool(content["match_thickness"]),
+            through_plane=ThroughPlane.from_dict(content["through_plane"]),
             anchor_sd={name: float(sd) for name, sd in content["anchor_sd"].items()},
             calibration_sd=float(content["calibration_sd"]),
             gains=GainSettings.from_dict(content["gains"]),

@@ -1,48 +1,89 @@
 """Slice thickness: the one blur that lies across the slices."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from scipy.ndimage import correlate1d
 
-# variance of a uniform profile of width T is T^2 / 12
-UNIFORM_VARIANCE = 1.0 / 12.0
-LARGEST_SHARE = 0.25  # of each neighbour: three equal-ish taps, the kernel stays positive
-LARGEST_SHARPENING = 0.1
+REACH = 3  # slices on either side that a slice is made from
+SAME_SHARE = 0.01  # thicknesses that differ by less than this share are equal
+HIGHEST_PER_MM, STEP_PER_MM = 4.0, 0.002  # the frequencies that are summed over
 
 
-def neighbour_share(source_mm: float, target_mm: float, slice_spacing_mm: float) -> float:
-    """Weight of each neighbouring slice that turns thickness `source_mm` into `target_mm`.
+@dataclass(frozen=True)
+class ThroughPlane:
+    """What is known of anatomy and noise across the slices.
 
-    The three taps (a, 1 - 2a, a) add the variance 2 a d^2; matching the second moments of two
-    uniform slice profiles gives a = (target^2 - source^2) / (24 d^2). Negative = sharpening.
+    Attributes:
+        anatomy_mm: correlation length of anatomy.
+        noise_share: SD of noise over that of anatomy; more of it sharpens less.
+    """
+
+    anatomy_mm: float
+    noise_share: float
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "ThroughPlane":
+        """Read the block `through_plane` of the transport settings."""
+        return cls(float(content["anatomy_mm"]), float(content["noise_share"]))
+
+
+def slice_weights(
+    source_mm: float, target_mm: float, slice_spacing_mm: float, known: ThroughPlane
+) -> np.ndarray:
+    """Weights (7,) of a slice and its neighbours that best give the slice of another thickness.
+
+    Ordinary kriging (Cressie 1993, section 3.2): anatomy has an exponential covariance across the
+    slices, a slice of thickness T is its mean over T, and the noise of overlapping slices is
+    correlated as they overlap. The weights sum to 1, so that HU are kept. Thicker slices are
+    averages of thin ones; thinner ones are sharpened as far as overlap and noise allow.
 
     Args:
-        source_mm, target_mm: slice thickness; NaN gives 0.
-        slice_spacing_mm: distance d between slice centres.
+        source_mm, target_mm: slice thickness; NaN, or equal ones, give the slice itself.
+        slice_spacing_mm: distance between slice centres.
+        known: see `ThroughPlane`.
     """
-    if not (np.isfinite(source_mm) and np.isfinite(target_mm)):
-        return 0.0
-    share = UNIFORM_VARIANCE * (target_mm**2 - source_mm**2) / (2 * slice_spacing_mm**2)
-    return float(np.clip(share, -LARGEST_SHARPENING, LARGEST_SHARE))
+    alone = np.zeros(2 * REACH + 1)
+    alone[REACH] = 1.0
+    if not abs(target_mm - source_mm) > SAME_SHARE * source_mm:
+        return alone
+    frequencies = np.arange(STEP_PER_MM / 2, HIGHEST_PER_MM, STEP_PER_MM)
+    power = 1.0 / (1.0 + (2.0 * np.pi * frequencies * known.anatomy_mm) ** 2)
+    power /= power.sum()
+    seen, wanted = np.sinc(frequencies * source_mm), np.sinc(frequencies * target_mm)
+    places = slice_spacing_mm * np.arange(-REACH, REACH + 1)
+    lags = np.subtract.outer(places, places)
+    system = np.ones((len(alone) + 1, len(alone) + 1))
+    system[-1, -1] = 0.0
+    system[:-1, :-1] = _cosine_sum(power * seen**2, frequencies, lags)
+    system[:-1, :-1] += known.noise_share**2 * _overlap(lags, source_mm)
+    crossed = _cosine_sum(power * seen * wanted, frequencies, places)
+    return np.linalg.solve(system, np.append(crossed, 1.0))[:-1]
 
 
-def noise_factor(share: float, slice_correlation: float = 0.0) -> float:
-    """SD of noise after `blend_slices` over that before, for noise of that lag-1 correlation."""
-    centre = 1 - 2 * share
-    variance = centre**2 + 2 * share**2 + 4 * share * centre * slice_correlation
-    return float(np.sqrt(max(variance, 0.0)))
+def noise_factor(weights: np.ndarray, slice_spacing_mm: float, source_mm: float) -> float:
+    """SD of noise after `blend_slices` over that before."""
+    if not np.isfinite(source_mm):
+        return 1.0
+    places = slice_spacing_mm * np.arange(len(weights))
+    overlap = _overlap(np.subtract.outer(places, places), source_mm)
+    return float(np.sqrt(max(weights @ overlap @ weights, 0.0)))
 
 
-def blend_slices(hu: np.ndarray, share: float) -> np.ndarray:
-    """Apply the taps (share, 1 - 2 share, share) along the first axis; end slices repeat.
-
-    Args:
-        hu: (slices, rows, columns) float32.
-        share: of `neighbour_share`.
-    """
-    if share == 0.0 or len(hu) < 2:
+def blend_slices(hu: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Apply `slice_weights` along the first axis of (slices, rows, columns); end slices repeat."""
+    if weights[REACH] == 1.0 or len(hu) < 2:
         return hu
-    blended = np.empty_like(hu)
-    last = len(hu) - 1
-    for index in range(len(hu)):
-        around = hu[max(index - 1, 0)] + hu[min(index + 1, last)]
-        blended[index] = (1 - 2 * share) * hu[index] + share * around
-    return blended
+    return correlate1d(hu, weights, axis=0, mode="nearest")
+
+
+def _cosine_sum(power: np.ndarray, frequencies: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """The covariance that belongs to a power spectrum, at `lags` (any shape)."""
+    return np.cos(2.0 * np.pi * frequencies * lags[..., None]) @ power
+
+
+def _overlap(lags: np.ndarray, thickness: float) -> np.ndarray:
+    """Share of their data that two slices of a thickness have in common."""
+    return np.clip(1.0 - np.abs(lags) / thickness, 0.0, None)

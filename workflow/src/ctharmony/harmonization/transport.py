@@ -17,7 +17,7 @@ from ctharmony.harmonization.noise_check import corrected_noise
 from ctharmony.harmonization.noise_level import level_noise
 from ctharmony.harmonization.operators import ScannerOperator
 from ctharmony.harmonization.settings import TransportSettings
-from ctharmony.harmonization.through_plane import blend_slices, neighbour_share, noise_factor
+from ctharmony.harmonization.through_plane import blend_slices, noise_factor, slice_weights
 
 PADDING_SIDE = 5  # voxels
 SIZE_EXPONENT, SIZE_RANGE = 0.8, (0.5, 2.0)
@@ -59,7 +59,7 @@ class Route:
     """How one scan is carried; the same for all its slices."""
 
     curve: HuCurve
-    share: float
+    slices: np.ndarray
     gains: Gains
     plan: bands.Plan
 
@@ -86,7 +86,7 @@ def transport(
     if decoded is not None and decoded.source.shape != hu.shape:
         raise ValueError(f"decoded {decoded.source.shape} is not on the scan's grid {hu.shape}")
     route = plan_route(hu.shape, spacing, operators, settings)
-    calibrated = blend_slices(route.curve(hu), route.share)
+    calibrated = blend_slices(route.curve(hu), route.slices)
     trust = settings.decoder_trust or 0.0
 
     def carry(index: int, plan: bands.Plan) -> tuple[np.ndarray, np.ndarray]:
@@ -126,10 +126,10 @@ def plan_route(
 ) -> Route:
     """Curve, slice blend and gains for scans of this geometry."""
     source, target = operators
-    share = 0.0
-    if settings.match_thickness:
-        share = neighbour_share(source.slice_thickness_mm, target.slice_thickness_mm, spacing[0])
-    blended = after_blend(source, noise_factor(share))
+    thickness = source.slice_thickness_mm
+    wanted = target.slice_thickness_mm if settings.match_thickness else thickness
+    slices = slice_weights(thickness, wanted, spacing[0], settings.through_plane)
+    blended = after_blend(source, noise_factor(slices, spacing[0], thickness))
     gains = fused_gains(blended, target, settings.gains)
     if settings.look == "clean":
         gains = Gains(**{**vars(gains), "noise": np.full_like(gains.noise, settings.clean_noise)})
@@ -137,7 +137,7 @@ def plan_route(
     gains = corrected_noise(gains, spacing[1:], nps, settings.bands)
     plan = bands.make_plan(shape[1:], spacing[1:], gains, nps, settings.bands)
     curve = hu_curve(source, target, settings.anchor_sd, settings.calibration_sd)
-    return Route(curve, share, gains, plan)
+    return Route(curve, slices, gains, plan)
 
 
 def after_blend(operator: ScannerOperator, factor: float) -> ScannerOperator:

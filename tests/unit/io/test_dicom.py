@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pydicom
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from ctharmony.io import dicom
 from ctharmony.io.dicom import convert_series
 from ctharmony.io.dicom_headers import read_headers
-from ctharmony.io.dicom_series import SeriesRule, stacked
+from ctharmony.io.dicom_series import stacked
 from ctharmony.io.scan import SetAside
 
 FIRST = np.array([-40.0, -50.0, 100.0])
@@ -182,7 +184,7 @@ def test_the_rule_chooses_by_kernel_then_by_slices(tmp_path, write_dicom, patien
     write_dicom(tmp_path / "a", patient[:6], SeriesNumber=3, ConvolutionKernel="B70f")
     write_dicom(tmp_path / "a", patient, SeriesNumber=4, ConvolutionKernel="B40f")
     assert convert_series(tmp_path / "a", "", rule, limits).tags["ConvolutionKernel"] == "B40f"
-    sharp = SeriesRule(thickness_mm=rule.thickness_mm, kernels=("B70f",))
+    sharp = replace(rule, kernels=("B70f",))
     assert convert_series(tmp_path / "a", "", sharp, limits).tags["ConvolutionKernel"] == "B70f"
     named = convert_series(tmp_path / "a", "3", rule, limits)
     assert named.hu.shape == (6, 64, 72)
@@ -200,8 +202,12 @@ def test_the_rule_chooses_by_kernel_then_by_slices(tmp_path, write_dicom, patien
         ({"BurnedInAnnotation": "YES"}, "burned"),
         ({"Modality": "MR"}, "not CT"),
         ({"SliceThickness": 20}, "20 mm thick"),
-        ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "screen capture"),
-        ({"SamplesPerPixel": 3}, "screen capture"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "secondary capture"),
+        ({"SamplesPerPixel": 3}, "secondary capture"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}, "secondary capture"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.67", "Modality": "SR"}, "not CT"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE"]}, "reformat"),
+        ({"ImageType": ["DERIVED", "PRIMARY", "MPR"]}, "reformat"),
     ],
 )
 def test_series_that_are_left_out_say_why(

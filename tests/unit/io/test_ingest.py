@@ -134,7 +134,7 @@ def test_an_unforeseen_error_sets_one_scan_aside_without_its_message(
     assert "jane" not in (tmp_path / "out" / "scans.tsv").read_text() + caplog.text
 
 
-@pytest.mark.parametrize("scan", ["../up", "a/b", "", ".hidden", "x" * 65, "a b"])
+@pytest.mark.parametrize("scan", ["../up", "a/b", "", ".hidden", "x" * 65, "a b", "a_mask"])
 def test_a_scan_id_that_could_leave_the_folder_writes_nothing(tmp_path, rows, intake, scan):
     with pytest.raises(ValueError, match="scan id"):
         ingest_batch([{**rows[0], "scan": scan}], intake(tmp_path / "deep" / "out"))

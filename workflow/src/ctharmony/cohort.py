@@ -6,8 +6,10 @@ touches one batch and leaves the others as they are.
 """
 
 import hashlib
+import importlib
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,6 +196,10 @@ def _check_identifier(name: object, kind: str, path: Path) -> None:
             f"{path}: the {kind} id '{shown}' must be 1 to 64 letters, digits, '-' or '_', "
             "beginning with a letter or digit; rename it"
         )
+    if kind == "scan" and str(name).endswith("_mask"):
+        raise StudyError(
+            f"{path}: the scan id '{name}' ends in _mask, which names the files of masks; rename it"
+        )
 
 
 def _refuse_duplicates(frame: pd.DataFrame, column: str, path: str | Path) -> None:
@@ -256,3 +262,8 @@ def _check_pair(cohort: Cohort, row: Row, site: str) -> None:
             f"scan {row['scan']} of site {site} names the paired scan '{row['paired_scan']}', "
             "which is not in the study; write site/scan of an existing row"
         )
+
+
+if __name__ == "__main__":
+    # what reads images is too heavy for a file that the Snakefile imports
+    importlib.import_module("ctharmony.io.discover").command(sys.argv[1:])

@@ -9,6 +9,10 @@ from ctharmony.io.dicom_headers import ENHANCED_CT, Header
 from ctharmony.io.scan import InputLimits, SetAside
 
 CT_CLASSES = {"1.2.840.10008.5.1.4.1.1.2", ENHANCED_CT, "1.2.840.10008.5.1.4.1.1.2.2"}
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+CAPTURES = {"SCREEN SAVE", "DOSE_INFO", "DOSE REPORT", "SCREENSHOT"}
+# pictures computed from the reconstructed slices, whatever way they face
+REFORMATS = {"REFORMATTED", "MPR", "MIP", "MINIP", "MIN_IP", "CPR", "VRT", "SSD"}
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,12 @@ class SeriesRule:
     Attributes:
         thickness_mm: (thinnest, thickest) slice, mm; a series that states neither passes.
         kernels: preferred kernels, best first; empty means no preference.
+        series_per_study: how many series of one study `discover` proposes.
     """
 
     thickness_mm: tuple[float, float]
     kernels: tuple[str, ...]
+    series_per_study: int
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,10 @@ class Stack:
 
 
 def grouped(headers: list[Header]) -> dict[tuple, list[Header]]:
-    """Series: equal SeriesInstanceUID (where given), size, orientation, pixel and image kind."""
+    """Series: equal SeriesInstanceUID, size, orientation, pixel and image kind.
+
+    Where the UID is empty, one folder's files of one series number, kernel and thickness.
+    """
     groups: dict[tuple, list[Header]] = defaultdict(list)
     for header in headers:
         orientation = header.numbers("ImageOrientationPatient", 6)
@@ -67,25 +76,35 @@ def grouped(headers: list[Header]) -> dict[tuple, list[Header]]:
             () if orientation is None else tuple((orientation.round(2) + 0.0).tolist()),
             () if spacing is None else tuple(spacing.round(4).tolist()),
             tuple(header.get("ImageType") or ())[2:3],
+            *(() if header.text("SeriesInstanceUID") else _nameless(header)),
         )
         groups[key].append(header)
     return groups
+
+
+def _nameless(header: Header) -> tuple[str, ...]:
+    tags = ("SeriesNumber", "ConvolutionKernel", "SliceThickness")
+    return (str(header.path.parent), *(header.text(tag) for tag in tags))
 
 
 def left_out(headers: list[Header], rule: SeriesRule, limits: InputLimits) -> str:
     """Why a series is not an axial CT scan in the wanted thickness; empty if it is."""
     first = headers[0]
     kinds = {str(kind).upper() for kind in (first.get("ImageType") or ())}
+    kind = first.text("SOPClassUID")
+    captured = kind.startswith(SECONDARY_CAPTURE) or kinds & CAPTURES
+    if captured or first.integer("SamplesPerPixel", 1) != 1:
+        return "it is a secondary capture (a screen or a dose report)"
     if first.text("Modality") not in ("CT", ""):
         return "it is not CT"
-    if first.text("SOPClassUID") not in CT_CLASSES and first.text("Modality") != "CT":
+    if kind not in CT_CLASSES and first.text("Modality") != "CT":
         return "it is not a CT image"
     if "LOCALIZER" in kinds:
         return "it is a localizer"
-    if first.integer("SamplesPerPixel", 1) != 1 or kinds & {"SCREEN SAVE", "DOSE_INFO"}:
-        return "it is a screen capture or dose report"
     if any(header.text("BurnedInAnnotation").upper() == "YES" for header in headers):
         return "it has text burned into its pixels, which may name the patient"
+    if kinds & REFORMATS:
+        return "it is a reformat of other slices"
     return _bad_geometry(first, limits) or _bad_thickness(first, rule)
 
 
@@ -116,7 +135,7 @@ def choose(
             + ", ".join(sorted(set(reasons)))
             + "; export the axial series"
         )
-    return min(usable, key=lambda group: _rank(group, rule))
+    return min(usable, key=lambda group: rank(group, rule))
 
 
 def stacked(headers: list[Header]) -> Stack:
@@ -155,7 +174,8 @@ def _named(header: Header, series: str) -> bool:
     return series in (header.text("SeriesInstanceUID"), str(header.get("SeriesNumber", "")))
 
 
-def _rank(group: list[Header], rule: SeriesRule) -> tuple:
+def rank(group: list[Header], rule: SeriesRule) -> tuple:
+    """Sort key of a usable series: preferred kernel, most slices, lowest number; least is best."""
     kernel = str(group[0].get("ConvolutionKernel", ""))
     preference = rule.kernels.index(kernel) if kernel in rule.kernels else len(rule.kernels)
     number = group[0].integer("SeriesNumber", 0)

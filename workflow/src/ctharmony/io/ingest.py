@@ -138,11 +138,13 @@ def _check_ids(scans: list[str]) -> None:
                 f"the scan id {scan!r} must be 1 to 64 letters, digits, '-' or '_', the first a "
                 "letter or digit; rename it in the manifest"
             )
-    if len({*scans, *(f"{scan}_mask" for scan in scans)}) < 2 * len(scans):
-        raise ValueError(
-            "two scan ids of a batch are equal, or one is another's with _mask behind it; rename "
-            "one in the manifest"
-        )
+        if scan.endswith("_mask"):
+            raise ValueError(
+                f"the scan id {scan!r} ends in _mask, which names the files of masks; rename it in "
+                "the manifest"
+            )
+    if len(set(scans)) < len(scans):
+        raise ValueError("two scan ids of a batch are equal; rename one in the manifest")
 
 
 def _own_columns() -> tuple[str, ...]:

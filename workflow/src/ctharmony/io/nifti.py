@@ -45,18 +45,10 @@ def read_scan(path: Path, limits: InputLimits) -> Scan:
             not finite.
     """
     image = _opened(path)
-    shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        raise SetAside(f"it has {len(shape)} dimensions where a scan has three; export one volume")
-    check_voxels(shape, limits)
+    shape = _shape(image, limits)
     affine, notes = _affine(image)
     data, slope, intercept = _stored(image, shape)
-    volume, turned = to_ras(data, affine)
-    check_slices(len(volume), limits)
-    _check_slice_axis(affine, limits)
-    check_geometry(turned, limits)
+    volume, turned = _turned(data, affine, limits)
     hu, lost = to_int16(volume, slope, intercept, limits)
     if lost:
         raise SetAside(
@@ -64,6 +56,40 @@ def read_scan(path: Path, limits: InputLimits) -> Scan:
             "are padding, else export it again"
         )
     return Scan(hu, turned, _sidecar(path), tuple(notes))
+
+
+def read_geometry(
+    path: Path, limits: InputLimits
+) -> tuple[tuple[int, ...], tuple[float, float, float], dict[str, Any]]:
+    """What the header tells without the voxels: shape and spacing (slices, rows, columns), tags.
+
+    Raises:
+        SetAside: what `read_scan` would raise, as far as the header and the sidecar tell.
+    """
+    image = _opened(path)
+    blank = np.broadcast_to(np.uint8(0), _shape(image, limits))
+    volume, turned = _turned(blank, _affine(image)[0], limits)
+    return volume.shape, Scan(volume, turned).spacing, _sidecar(path)
+
+
+def _shape(image: nib.Nifti1Image, limits: InputLimits) -> tuple[int, ...]:
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3:
+        raise SetAside(f"it has {len(shape)} dimensions where a scan has three; export one volume")
+    check_voxels(shape, limits)
+    return shape
+
+
+def _turned(
+    data: np.ndarray, affine: np.ndarray, limits: InputLimits
+) -> tuple[np.ndarray, np.ndarray]:
+    volume, turned = to_ras(data, affine)
+    check_slices(len(volume), limits)
+    _check_slice_axis(affine, limits)
+    check_geometry(turned, limits)
+    return volume, turned
 
 
 def _opened(path: Path) -> nib.Nifti1Image:

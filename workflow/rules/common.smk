@@ -3,7 +3,7 @@ from pathlib import Path
 
 import yaml
 from ctharmony.cohort import StudyError, load_cohort
-from ctharmony.settings import check_settings, expand_models
+from ctharmony.settings import check_settings, evaluation_block, expand_models, features_block
 from ctharmony.versions import VERSIONS
 from snakemake.exceptions import WorkflowError
 

@@ -22,7 +22,7 @@ rule features:
         runtime=60,
     params:
         rows=rows_of_batch,
-        settings=config["features"],
+        settings=features_block(config),
         seed=config["seed"],
         version=VERSIONS["features"],
     script:
@@ -61,7 +61,7 @@ rule evaluate:
         rows=all_rows(),
         sites=sites_of("reference", "query"),
         target=config["target"],
-        settings=config["evaluation"],
+        settings=evaluation_block(config),
         seed=config["seed"],
         version=VERSIONS["evaluate"],
     script:

@@ -18,6 +18,7 @@ from ctharmony.evaluation.settings import evaluation_settings, feature_settings
 from ctharmony.evaluation.streaming import measure_case
 from ctharmony.evaluation.study import evaluate_study
 from ctharmony.evaluation.tables import feature_set
+from ctharmony.settings import evaluation_block, features_block
 
 SITES = {"near": (0.0, 15.0), "far": (25.0, 40.0), "strange": (-15.0, 25.0)}
 OWN, TRAVELLING = 4, 2
@@ -114,7 +115,7 @@ def study() -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
 
 @pytest.fixture(scope="module")
 def how():
-    block = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["evaluation"]
+    block = evaluation_block(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
     block["probes"] |= {
         "folds": 3,
         "forest_trees": 15,
@@ -287,5 +288,10 @@ def test_metric_words_have_units_and_stages():
 
 
 def test_the_configuration_has_what_features_need():
-    block = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["features"]
-    assert feature_settings(block).radiomics.ranges_hu["lung"][0] == -1000
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    settings = feature_settings(features_block(config))
+    assert settings.radiomics.ranges_hu["lung"][0] == -1000
+    own, base = config["features"]["noise"], config["ingest"]["quality"]["noise"]
+    assert settings.image.noise.patch_mm == own["patch_mm"] != base["patch_mm"]
+    assert settings.image.noise.block_mm == base["block_mm"]
+    assert not set(own.items()) & {(k, v) for k, v in base.items() if not isinstance(v, list)}

@@ -48,6 +48,19 @@ def merge(defaults: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
     return merged
 
 
+def features_block(config: dict[str, Any]) -> dict[str, Any]:
+    """The block `features`, its noise settings those of ingest where it names no other."""
+    block = config["features"]
+    return {**block, "noise": {**config["ingest"]["quality"]["noise"], **block["noise"]}}
+
+
+def evaluation_block(config: dict[str, Any]) -> dict[str, Any]:
+    """The block `evaluation` with the noise settings and frequency bands of the features."""
+    shared = features_block(config)
+    names = ("noise", "band_edges_per_mm")
+    return {**config["evaluation"], **{name: shared[name] for name in names}}
+
+
 def _registry(folder: Path) -> Registry:
     resources = [
         (path.name, Resource.from_contents(_load(path), default_specification=DRAFT202012))

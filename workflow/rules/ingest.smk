@@ -19,6 +19,7 @@ rule ingest:
         rows=rows_of_batch,
         role=lambda wildcards: COHORT.sites[wildcards.site].role,
         settings=config["ingest"],
+        results=config["results"],
         seed=config["seed"],
         version=VERSIONS["ingest"],
     script:

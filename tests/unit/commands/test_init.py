@@ -27,7 +27,7 @@ def test_init_says_what_it_left_out_and_what_is_missing(clone, say):
     assert "kernel is unknown" not in said
     assert "fewer than 3 subjects at north, south" in said
     left = pd.read_csv(clone / "lung/scans/north_left_out.tsv", sep="\t")
-    assert left["left_out"].tolist() == ["it cannot be read as NIfTI"]
+    assert left["left_out"].tolist() == ["it cannot be read as NIfTI; export it again"]
 
 
 def test_sites_by_scanner_and_by_given_name(clone, say):

@@ -82,6 +82,50 @@ def test_prone_pictures_lie_the_right_way_round(tmp_path, write_dicom, patient, 
     np.testing.assert_allclose(scan.affine, supine.affine, atol=1e-4)
 
 
+def test_feet_first_pictures_lie_the_right_way_round(tmp_path, write_dicom, patient, rule, limits):
+    head_first = convert_series(write_dicom(tmp_path / "hfs", patient), "", rule, limits)
+    # the table moves the other way and the picture is seen from the feet: left and right swap
+    positions = stack_at(3 * np.arange(8))[::-1] + np.array([71 * 1.25, 0, 0])
+    feet_first = write_dicom(
+        tmp_path / "ffs",
+        patient[::-1, :, ::-1],
+        positions=positions,
+        ImageOrientationPatient=[-1, 0, 0, 0, 1, 0],
+        PatientPosition="FFS",
+    )
+    scan = convert_series(feet_first, "", rule, limits)
+    np.testing.assert_array_equal(scan.hu, head_first.hu)
+    np.testing.assert_allclose(scan.affine, head_first.affine, atol=1e-4)
+    assert scan.tags["PatientPosition"] == "FFS"
+
+
+def test_overlapping_slices_keep_their_spacing(tmp_path, write_dicom, patient, rule, limits):
+    positions = stack_at(2 * np.arange(8))
+    folder = write_dicom(tmp_path / "s", patient, positions=positions, SliceThickness=5)
+    scan = convert_series(folder, "", rule, limits)
+    np.testing.assert_array_equal(scan.hu, patient)
+    assert scan.spacing[0] == pytest.approx(2)
+    assert scan.tags["SliceThickness"] == 5
+
+
+def test_files_without_a_preamble_are_read(tmp_path, write_dicom, patient, rule, limits):
+    folder = write_dicom(tmp_path / "s", patient)
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        assert content[128:132] == b"DICM"
+        path.write_bytes(content[132:])
+    np.testing.assert_array_equal(convert_series(folder, "", rule, limits).hu, patient)
+    # as old archives hold them: no meta group either, implicit values
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path, force=True)
+        del dataset.file_meta
+        pydicom.dcmwrite(path, dataset, implicit_vr=True, little_endian=True)
+        assert path.read_bytes()[128:132] != b"DICM"
+    scan = convert_series(folder, "", rule, limits)
+    np.testing.assert_array_equal(scan.hu, patient)
+    assert scan.spacing == pytest.approx((3, 1.5, 1.25))
+
+
 def test_rescale_that_changes_from_slice_to_slice(tmp_path, write_dicom, patient, rule, limits):
     folder = write_dicom(
         tmp_path / "s",
@@ -97,11 +141,13 @@ def test_padding_and_extremes_go_to_floor_and_ceiling(tmp_path, write_dicom, pat
     wild = patient.astype(int)
     wild[:, :3] = -2048
     wild[:, -3:] = -3024
+    wild[:, :, :2] = -1500
     wild[:, 30, 30] = 9000
     folder = write_dicom(tmp_path / "s", wild, RescaleIntercept=-4096)
     scan = convert_series(folder, "", rule, limits)
     assert (scan.hu[:, :3] == -1024).all()
     assert (scan.hu[:, -3:] == -1024).all()
+    assert (scan.hu[:, :, :2] == -1024).all()
     assert (scan.hu[:, 30, 30] == 3071).all()
 
 

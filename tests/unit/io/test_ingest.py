@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctharmony.io.ingest import GEOMETRY, IDENTITY, MEASURES, ingest_batch
+from ctharmony.io.columns import GEOMETRY, IDENTITY, MEASURES
+from ctharmony.io.ingest import ingest_batch
 from ctharmony.io.sidecar import ACQUISITION
 from ctharmony.io.tables import read_table
 from ctharmony.io.volumes import read_volume, write_volume

@@ -21,6 +21,12 @@ def test_a_known_chest_is_measured(chest, how):
     assert row["laa950_percent"] < 0.5
     assert row["perc15_hu"] == pytest.approx(-850 - 1.036 * 15, abs=4)
     assert row["truncated_fraction"] == 0
+    assert row["body_coverage"] == pytest.approx(chest["body"].mean(), rel=0.02)
+    assert row["table_present"] == 1
+    for tissue, expected in how.expected_hu.items():
+        offset = row[f"{tissue}_mode_hu"] - expected
+        assert row[f"{tissue}_offset_hu"] == pytest.approx(offset)
+    assert abs(row["soft_tissue_offset_hu"]) < 2
 
 
 def test_curves_lie_on_the_fixed_grids(chest, how):
@@ -59,3 +65,24 @@ def test_unknown_or_missing_settings_are_named(how):
     del block["masks"]["coarse_mm"]
     with pytest.raises(TypeError, match="coarse_mm"):
         QualitySettings.from_config(block)
+
+
+def measured(hu, spacing, how):
+    return analyse(hu, spacing, how)[1]
+
+
+def test_a_table_is_told_from_arms_and_from_nothing(chest, how):
+    without = chest["hu"].copy()
+    rows = np.arange(256) - 128
+    without[:, np.abs(rows + 110) < 8] = -1000
+    assert measured(without, chest["spacing"], how)["table_present"] == 0
+    arms = without.copy()
+    arms[:, 120:160, 2:16] = arms[:, 120:160, -16:-2] = 40
+    assert measured(arms, chest["spacing"], how)["table_present"] == 0
+
+
+def test_a_calibration_error_shows_as_offset(chest, how):
+    row, shifted = (measured(hu, chest["spacing"], how) for hu in (chest["hu"], chest["hu"] + 9))
+    for tissue in ("fat", "soft_tissue"):
+        error = shifted[f"{tissue}_offset_hu"] - row[f"{tissue}_offset_hu"]
+        assert error == pytest.approx(9, abs=0.5)

@@ -6,7 +6,7 @@ that changes no number reruns nothing.
 
 VERSIONS = {
     "simulate": 1,
-    "ingest": 1,
+    "ingest": 2,
     "template": 1,
     "register": 1,
     "train": 2,

@@ -18,7 +18,7 @@ from ctharmony.io.scan import InputLimits, SetAside, check_slices, check_voxels
 from ctharmony.io.sidecar import ACQUISITION, Vocabulary, deidentified
 from ctharmony.io.straighten import gaps
 
-PERSON_TAGS = ("PatientID", "PatientAge", "PatientSex", "StudyInstanceUID")
+PERSON_TAGS = ("PatientID", "PatientAge", "PatientSex")
 
 
 @dataclass(frozen=True)

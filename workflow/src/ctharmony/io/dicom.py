@@ -8,9 +8,8 @@ from typing import NamedTuple
 import dcm2niix
 import nibabel as nib
 import numpy as np
-import pydicom
 
-from ctharmony.io.dicom_headers import Header, acquisition_tags, read_headers
+from ctharmony.io.dicom_headers import Header, acquisition_tags, read_headers, read_pixels
 from ctharmony.io.dicom_series import SeriesRule, Stack, choose, stacked
 from ctharmony.io.nifti import UNREADABLE
 from ctharmony.io.scan import (
@@ -165,8 +164,7 @@ def _decoded(headers: tuple[Header, ...], limits: InputLimits) -> np.ndarray:
     slices = []
     for header in headers:
         try:
-            dataset = pydicom.dcmread(header.path)
-            pixels = dataset.pixel_array.astype(np.float32)
+            pixels = read_pixels(header).astype(np.float32)
         except Exception as error:
             raise SetAside(
                 "a slice cannot be decoded (damaged, or a transfer syntax that is not supported); "

@@ -10,7 +10,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from ctharmony.io.pseudonyms import UIDS
 from ctharmony.io.sidecar import CODES, NUMBERS, WORDS
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -19,7 +21,9 @@ GEOMETRY_TAGS = (
     "SOPClassUID",
     "SOPInstanceUID",
     "ImageType",
+    "StudyInstanceUID",
     "SeriesInstanceUID",
+    "FrameOfReferenceUID",
     "SeriesNumber",
     "AcquisitionNumber",
     "InstanceNumber",
@@ -47,8 +51,11 @@ MALFORMED = (ValueError, TypeError, OverflowError, AttributeError, KeyError, Ind
 # a header that unpacks to more than this is no header
 LARGEST_DEFLATED = 256 * 2**20
 DEFLATED = b"1.2.840.10008.1.2.1.99"
-# preamble, mark, and the element (0002,0000) that tells how long the file's meta group is
-META_START, META_MARK = 144, b"DICM\x02\x00\x00\x00"
+PREAMBLE, MARK = 132, b"DICM"
+# the element (0002,0000), which tells how long the file's meta group is, and all of it
+META, META_BYTES = b"\x02\x00\x00\x00", 12
+# what old archives store without preamble begins with a low element of one of these groups
+BARE_STARTS = (b"\x02\x00", b"\x08\x00")
 
 
 @dataclass(frozen=True)
@@ -139,11 +146,13 @@ def read_header(path: Path, more_tags: tuple[str, ...] = ()) -> Header | None:
     """Header of one file; None if it is not a DICOM image or cannot be opened."""
     try:
         with open(path, "rb") as stream:
-            if _unpacks_to_too_much(stream):
+            bare = _is_bare(stream)
+            if _unpacks_to_too_much(stream, 0 if bare else PREAMBLE):
                 return None
             dataset = pydicom.dcmread(
                 stream,
                 stop_before_pixels=True,
+                force=bare,
                 specific_tags=[*GEOMETRY_TAGS, *ACQUISITION_TAGS, *more_tags],
             )
             if "Rows" not in dataset and "SOPClassUID" not in dataset:
@@ -154,10 +163,27 @@ def read_header(path: Path, more_tags: tuple[str, ...] = ()) -> Header | None:
     return Header(path, dataset, whole, native)
 
 
+def read_pixels(header: Header) -> np.ndarray:
+    """The stored values of one file, (rows, columns) or (frames, rows, columns).
+
+    Raises:
+        Exception: whatever a decoder finds wrong.
+    """
+    with open(header.path, "rb") as stream:
+        bare = _is_bare(stream)
+    dataset = pydicom.dcmread(header.path, force=bare)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit = dataset.original_encoding[0]
+        plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = plain
+    return dataset.pixel_array
+
+
 def acquisition_tags(header: Header) -> dict[str, Any]:
-    """The acquisition tags under their BIDS names, as plain Python values, not de-identified."""
+    """Acquisition tags and UIDs under their BIDS names, as Python values, not de-identified."""
     pairs = {name: keyword for name, keyword in NUMBERS.items()}
     pairs |= {name: keyword for name, (keyword, _) in (WORDS | CODES).items()}
+    pairs |= {name: name for name in UIDS}
     found = {name: header.get(keyword) for name, keyword in pairs.items()}
     return {name: _plain(value) for name, value in found.items() if value is not None}
 
@@ -185,10 +211,18 @@ def _pixels_whole(stream: BinaryIO, dataset: FileDataset, size: int) -> tuple[bo
     return _fragments_whole(stream, size), False
 
 
-def _unpacks_to_too_much(stream: BinaryIO) -> bool:
-    """Whether a deflated file is a bomb; the stream is back at its start."""
-    start = stream.read(META_START)
-    length = int.from_bytes(start[-4:], "little") if start[128:136] == META_MARK else 0
+def _is_bare(stream: BinaryIO) -> bool:
+    """Whether a file begins with an element, not with preamble and mark; back at its start."""
+    start = stream.read(PREAMBLE)
+    stream.seek(0)
+    return start[-len(MARK) :] != MARK and start.startswith(BARE_STARTS) and start[3:4] == b"\0"
+
+
+def _unpacks_to_too_much(stream: BinaryIO, begin: int) -> bool:
+    """Whether a deflated file, its meta group at `begin`, is a bomb; back at its start."""
+    stream.seek(begin)
+    start = stream.read(META_BYTES)
+    length = int.from_bytes(start[-4:], "little") if start.startswith(META) else 0
     meta = stream.read(min(length, 65536))
     excessive = False
     if DEFLATED in meta:

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.io.archives import is_archive, unpacked
+from ctharmony.io.columns import CURVES, GEOMETRY, OWN, WITHHELD
 from ctharmony.io.dicom import convert_series
 from ctharmony.io.dicom_series import SeriesRule
 from ctharmony.io.files import write_json
 from ctharmony.io.nifti import read_scan
+from ctharmony.io.pseudonyms import remade_uids
 from ctharmony.io.quiet import quiet
 from ctharmony.io.scan import InputLimits, Scan, SetAside, check_hounsfield
 from ctharmony.io.sidecar import (
@@ -30,31 +32,6 @@ from ctharmony.io.sidecar import (
 )
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
-
-IDENTITY = ("site", "batch", "scan", "subject", "split", "role", "status", "reason", "sha256")
-GEOMETRY = ("slices", "rows", "columns", "spacing_z_mm", "spacing_y_mm", "spacing_x_mm")
-MEASURES = (
-    "contrast_nats",
-    "entropy_nats",
-    "noise_sd_hu",
-    "nps_peak_per_mm",
-    "nps_mean_per_mm",
-    "mtf50_per_mm",
-    "mtf10_per_mm",
-    "air_mode_hu",
-    "lung_mode_hu",
-    "fat_mode_hu",
-    "soft_tissue_mode_hu",
-    "body_volume_ml",
-    "lung_volume_ml",
-    "laa950_percent",
-    "perc15_hu",
-    "slice_correlation",
-    "truncated_fraction",
-)
-CURVES = ("scan", "curve", "x", "y")
-# columns of the manifest that say where a scan lies, not what it is: they may name the patient
-WITHHELD = ("path", "series", "sidecar", "notes")
 
 Analysis = Callable[
     [np.ndarray, tuple[float, float, float]], tuple[np.ndarray, dict[str, float], pd.DataFrame]
@@ -72,6 +49,7 @@ class Intake:
         truncated_fraction: a body on more than this share of the image border is warned of.
         analyse: (hu, spacing) -> labels, row of measures, curves.
         logger: for one line per scan.
+        uid_key: secret of the keyed hash that re-makes UIDs; None keeps none.
     """
 
     site: str
@@ -84,6 +62,7 @@ class Intake:
     truncated_fraction: float
     analyse: Analysis
     logger: logging.Logger
+    uid_key: bytes | None = None
 
 
 def ingest_batch(rows: list[dict[str, Any]], intake: Intake) -> None:
@@ -99,8 +78,8 @@ def ingest_batch(rows: list[dict[str, Any]], intake: Intake) -> None:
     _check_ids([str(row["scan"]) for row in rows])
     intake.folder.mkdir(parents=True, exist_ok=True)
     results = [_ingest_or_set_aside(row, intake) for row in rows]
-    covariates = [name for row in rows for name in row if name not in _own_columns()]
-    columns = [*_own_columns(), *dict.fromkeys(covariates)]
+    covariates = [name for row in rows for name in row if name not in OWN]
+    columns = [*OWN, *dict.fromkeys(covariates)]
     table = pd.DataFrame([record for record, _ in results], columns=columns)
     write_table(intake.folder / "scans.tsv", table.drop(columns=list(WITHHELD)))
     curves = [curve for _, curve in results if curve is not None]
@@ -147,10 +126,6 @@ def _check_ids(scans: list[str]) -> None:
         raise ValueError("two scan ids of a batch are equal; rename one in the manifest")
 
 
-def _own_columns() -> tuple[str, ...]:
-    return (*IDENTITY, *GEOMETRY, *ACQUISITION, *MEASURES, *WITHHELD)
-
-
 def _ingest_or_set_aside(
     row: dict[str, Any], intake: Intake
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
@@ -192,7 +167,8 @@ def _ingest(given: dict[str, Any], intake: Intake) -> tuple[dict[str, Any], pd.D
         raise SetAside("no body was found in it; check that the series shows the patient")
     tags = deidentified(scan.tags, intake.words)
     notes = [*scan.notes, *_warnings(scan, tags, labels, measures, intake)]
-    sha256 = _write(scan, labels, tags | {"Notes": notes}, intake.folder / str(given["scan"]))
+    sidecar = tags | remade_uids(scan.tags, intake.uid_key) | {"Notes": notes}
+    sha256 = _write(scan, labels, sidecar, intake.folder / str(given["scan"]))
     where = f"site {intake.site}, scan {given['scan']}: "
     record = {
         "status": "warned" if notes else "ok",

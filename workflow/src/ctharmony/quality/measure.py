@@ -15,8 +15,9 @@ from ctharmony.quality.masks import (
     segment,
     uniform_blocks,
 )
+from ctharmony.quality.table import table_present
 
-MIXED = 255
+MIXED = 255  # label of a block that holds several
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,17 @@ class QualitySettings:
     Attributes:
         contrast_window_hu: (low, high) of contrast and entropy, HU.
         mode_smoothing_hu: kernel of the density whose peak is a tissue's mode, HU.
+        expected_hu: where air, fat and soft tissue should lie, HU.
+        table_above_hu: what is denser under the body may be a table, HU.
+        table_width_mm: least width of a table, mm.
         masks, modes, noise, edge: see their classes.
     """
 
     contrast_window_hu: tuple[float, float]
     mode_smoothing_hu: float
+    expected_hu: dict[str, float]
+    table_above_hu: float
+    table_width_mm: float
     masks: MaskSettings
     modes: histogram.ModeSettings
     noise: noise.NoiseSettings
@@ -98,9 +105,10 @@ def measure(
         "nps_mean_per_mm": mean,
         "mtf50_per_mm": edge.frequency_at(transfer, 0.5),
         "mtf10_per_mm": edge.frequency_at(transfer, 0.1),
-        **_modes(hu, labels, spacing, how),
+        **_on_blocks(hu, labels, spacing, how),
         **_volumes(hu, labels, spacing),
         "slice_correlation": noise.slice_correlation(hu, corners, patches) if enough else np.nan,
+        "body_coverage": float(body.mean()),
         "truncated_fraction": truncated_fraction(body),
     }
     return row, _curves(probabilities, nps, spectrum, transfer)
@@ -114,15 +122,23 @@ def truncated_fraction(body: np.ndarray) -> float:
     return float(border.mean())
 
 
-def _modes(
+def _on_blocks(
     hu: np.ndarray, labels: np.ndarray, spacing: tuple[float, float, float], how: QualitySettings
 ) -> dict[str, float]:
+    """Modes of the tissues, how far they lie from where they should, and the table."""
     factor = block_factor(spacing, how.masks.coarse_mm)
     coarse = block_mean(hu, factor)
     groups = uniform_blocks(labels, factor, MIXED)
+    table = (how.table_above_hu, how.table_width_mm)
+    present = table_present(coarse, groups, spacing[2] * factor[1], table)
     # a block at the floor is padding or clipped air: it says nothing of the scanner's air
     groups[coarse <= hu.min()] = MIXED
-    return histogram.tissue_modes(coarse, groups, how.modes, how.mode_smoothing_hu)
+    modes = histogram.tissue_modes(coarse, groups, how.modes, how.mode_smoothing_hu)
+    offsets = {
+        f"{tissue}_offset_hu": modes[f"{tissue}_mode_hu"] - expected
+        for tissue, expected in how.expected_hu.items()
+    }
+    return {**modes, **offsets, "table_present": float(present)}
 
 
 def _volumes(

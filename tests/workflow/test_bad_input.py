@@ -1,6 +1,7 @@
 """Faults that can be known before work starts are told then, in one sentence with the mend."""
 
 import pytest
+import yaml
 
 from study import ROOT
 
@@ -71,6 +72,23 @@ def test_unknown_virtual_scanner(file_study):
     )
     file_study.config["simulation"]["scanners"] = str(ROOT / "config" / "demo" / "scanners.yaml")
     assert "names the virtual scanner 'tricorder'" in refusal(file_study)
+
+
+def test_fault_in_the_virtual_scanners(file_study):
+    """Every fault of scanners.yaml is told before work starts, each in its own sentence."""
+    role, _, rows = file_study.manifests["alpha"]
+    file_study.manifests["alpha"] = (role, "alpine", rows)
+    content = yaml.safe_load((ROOT / "config" / "demo" / "scanners.yaml").read_text())
+    content["scanners"]["alpine"]["kvp"] = 95
+    content["scanners"]["summit"]["kernal"] = content["scanners"]["summit"].pop("kernel")
+    sheet = file_study.folder / "scanners.yaml"
+    sheet.write_text(yaml.safe_dump(content))
+    file_study.config["simulation"]["scanners"] = "scanners.yaml"
+    said = refusal(file_study)
+    assert "scanners.yaml: config key scanners.alpine.kvp: 95 is not one of [80, 90," in said
+    assert "'kernal' in scanners.summit is not known; did you mean 'kernel'?" in said
+    sheet.write_text("scanners: [alpine\n  kvp: 1")
+    assert "scanners.yaml is not YAML" in refusal(file_study)
 
 
 def test_command_line_misspelling(file_study):

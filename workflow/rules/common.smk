@@ -1,9 +1,14 @@
 # What all stages need: the checked configuration, the cohort, paths and parameters
 from pathlib import Path
 
-import yaml
 from ctharmony.cohort import StudyError, load_cohort
-from ctharmony.settings import check_settings, evaluation_block, expand_models, features_block
+from ctharmony.settings import (
+    check_settings,
+    evaluation_block,
+    expand_models,
+    features_block,
+    load_scanners,
+)
 from ctharmony.versions import VERSIONS
 from snakemake.exceptions import WorkflowError
 
@@ -32,7 +37,7 @@ def check_target(cohort):
         )
 
 
-def load_scanners():
+def study_scanners():
     """Settings of the virtual scanners by name; none where every site has real scans."""
     named = {site.scanner for site in COHORT.sites.values() if site.scanner}
     if not named:
@@ -43,11 +48,10 @@ def load_scanners():
             "simulation; copy it from config/config.yaml"
         )
     sheet = config["simulation"]["scanners"]
-    if not Path(sheet).exists():
-        raise WorkflowError(
-            f"config key simulation.scanners names {sheet}, which does not exist; correct it"
-        )
-    scanners = yaml.safe_load(Path(sheet).read_text())["scanners"]
+    try:
+        scanners = load_scanners(sheet, SCHEMAS / "scanners.schema.yaml")
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
     strange = sorted(named - set(scanners))
     if strange:
         raise WorkflowError(
@@ -58,7 +62,7 @@ def load_scanners():
 
 
 COHORT = load_study()
-SCANNERS = load_scanners()
+SCANNERS = study_scanners()
 MODELS = expand_models(config)
 
 

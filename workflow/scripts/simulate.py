@@ -9,21 +9,21 @@ logger = start_job(snakemake)
 import pandas as pd  # noqa: E402
 
 from ctharmony.io.tables import write_table  # noqa: E402
-from ctharmony.io.volumes import write_volume  # noqa: E402
+from ctharmony.io.unfinished import UnfinishedJob, write_record  # noqa: E402
+from ctharmony.io.virtual import write_simulated  # noqa: E402
 from ctharmony.phantom.cohort import Study  # noqa: E402
 
-params = snakemake.params
-folder = Path(snakemake.output[0])
-study = Study(params.site, params.scanner, params.target_scanner, params.settings, params.seed)
-truth = []
-for scan in study.scans(params.rows):
-    series = folder / "dicom" / scan.scan
-    series.mkdir(parents=True)
-    for number, dataset in enumerate(scan.datasets, start=1):
-        dataset.save_as(series / f"{number:04d}.dcm", enforce_file_format=True)
-    for name, volume in (("target", scan.target), ("clean", scan.clean)):
-        if volume is not None:
-            write_volume(folder / "truth" / f"{scan.scan}_{name}.nii.gz", volume, scan.affine)
-    truth.append(scan.truth)
-    logger.info("%s: %d slices", scan.scan, len(scan.datasets))
-write_table(folder / "truth.tsv", pd.DataFrame(truth))
+params, folder = snakemake.params, Path(snakemake.output[0])
+recipe = [params.site, params.scanner, params.target_scanner, params.settings, params.seed]
+study = Study(*recipe)
+job = UnfinishedJob(folder, [*recipe, params.version])
+for row in params.rows:
+    if job.has(row):
+        logger.info("%s: finished before the interruption", row["scan"])
+        continue
+    with job.make(row) as place:
+        scan = study.scan(row)
+        write_simulated(place, scan)
+        write_record(place, scan.truth)
+    logger.info("%s: %d slices", row["scan"], len(scan.datasets))
+write_table(folder / "truth.tsv", pd.DataFrame(job.hand_over(params.rows)))

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from ctharmony.phantom.scanner import Sampling, Scanner
+from virtual_study import make_study, scan_row
 
 REFERENCE = Scanner(
     manufacturer="ctharmony",
@@ -86,3 +89,15 @@ def region() -> Callable[..., float]:
         return float(image[inside].mean())
 
     return mean
+
+
+@pytest.fixture(scope="session")
+def scanners(root: Path) -> dict:
+    """The demo's scanners."""
+    return yaml.safe_load((root / "config/demo/scanners.yaml").read_text())["scanners"]
+
+
+@pytest.fixture(scope="session")
+def travelled(scanners: dict):
+    """One travelling patient at the query site."""
+    return make_study(scanners, "summit").scan(scan_row("summit", "travel-01"))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ctharmony.phantom.acquisition import SCATTER_REACH_MM, measure
 from ctharmony.phantom.reconstruction import acquire, project_materials, reconstruct
 from ctharmony.phantom.spectrum import basis_shares
 from ctharmony.phantom.streams import stream
@@ -118,3 +119,28 @@ def test_uncorrected_scatter_and_bone_show(reference, grids, disks, region) -> N
     assert abs(centre(water, scatter=0.05, scatter_correction=1.0)) < 2.0
     assert centre(boned, bone_correction=0.0) < centre(boned, bone_correction=1.0) - 6.0
     assert abs(centre(boned, bone_correction=1.0, scatter=0.0)) < 3.0
+
+
+def test_scatter_is_a_smooth_share_of_the_primary(reference, grids) -> None:
+    """What a rod scatters falls off to both sides without an edge; twice the share, twice of it."""
+    sampling = grids(field_of_view_mm=230.0, detector_pitch_mm=1.0)
+    paths = np.zeros((2, 1, 1, sampling.bins), np.float32)
+    middle = sampling.bins // 2
+    paths[0, ..., middle - 2 : middle + 3] = 20.0
+
+    def read(share: float) -> np.ndarray:
+        scanner = reference(scatter=share, scatter_correction=0.0, bowtie=0.7)
+        return measure(paths, scanner, sampling, None)[0, 0]
+
+    added = read(0.0) - read(0.01)
+    np.testing.assert_allclose(added, added[::-1], atol=2e-3)
+    attenuated = read(0.0) > 1.0
+    assert added[~attenuated].min() > 0
+    # in air the detector reads 1 plus scatter: an exponential of SCATTER_REACH_MM
+    flat = reference(scatter=0.01, scatter_correction=0.0, bowtie=0.0)
+    clean = reference(scatter=0.0, scatter_correction=0.0, bowtie=0.0)
+    tail = (measure(paths, clean, sampling, None) - measure(paths, flat, sampling, None))[0, 0]
+    assert tail[middle + 30] / tail[middle + 60] == pytest.approx(
+        np.exp(30.0 / SCATTER_REACH_MM), rel=0.02
+    )
+    assert (read(0.0) - read(0.02))[~attenuated] == pytest.approx(2 * added[~attenuated], rel=0.05)

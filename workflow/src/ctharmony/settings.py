@@ -22,13 +22,36 @@ def check_settings(config: dict[str, Any], schema_path: str | Path) -> None:
     Raises:
         StudyError: one sentence per fault, each with the key's full path and the mend.
     """
-    schema_path = Path(schema_path)
-    validator = Draft202012Validator(_load(schema_path), registry=_registry(schema_path.parent))
     if config.get("model") and config.get("models"):
         config = {**config, "models": expand_models(config)}
-    faults = sorted(validator.iter_errors(config), key=lambda fault: list(map(str, fault.path)))
+    faults = _faults(config, Path(schema_path))
     if faults:
-        raise StudyError("; ".join(_sentence(fault) for fault in faults))
+        raise StudyError("; ".join(_sentence(fault, "config/README.md") for fault in faults))
+
+
+def load_scanners(sheet: str | Path, schema_path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read the description of the virtual scanners and check it against its YAML schema.
+
+    Returns:
+        Scanner name -> its settings.
+
+    Raises:
+        StudyError: no such file, no YAML, or one sentence per fault with file, key and mend.
+    """
+    sheet, schema_path = Path(sheet), Path(schema_path)
+    try:
+        content = yaml.safe_load(sheet.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudyError(
+            f"config key simulation.scanners names {sheet}, which does not exist; correct it"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = str(getattr(error, "problem_mark", "") or "").strip()
+        raise StudyError(f"{sheet} is not YAML {where}; correct its indentation there") from error
+    if faults := _faults(content, schema_path):
+        told = (_sentence(fault, schema_path.name, "the file") for fault in faults)
+        raise StudyError("; ".join(f"{sheet}: {sentence}" for sentence in told))
+    return content["scanners"]
 
 
 def expand_models(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -61,6 +84,11 @@ def evaluation_block(config: dict[str, Any]) -> dict[str, Any]:
     return {**config["evaluation"], **{name: shared[name] for name in names}}
 
 
+def _faults(content: object, schema_path: Path) -> list[ValidationError]:
+    validator = Draft202012Validator(_load(schema_path), registry=_registry(schema_path.parent))
+    return sorted(validator.iter_errors(content), key=lambda fault: list(map(str, fault.path)))
+
+
 def _registry(folder: Path) -> Registry:
     resources = [
         (path.name, Resource.from_contents(_load(path), default_specification=DRAFT202012))
@@ -73,15 +101,15 @@ def _load(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _sentence(fault: ValidationError) -> str:
-    place = ".".join(str(part) for part in fault.absolute_path) or "the configuration"
+def _sentence(fault: ValidationError, ranges: str, top: str = "the configuration") -> str:
+    place = ".".join(str(part) for part in fault.absolute_path) or top
     if fault.validator == "additionalProperties" and isinstance(fault.instance, dict):
         known = list(fault.schema.get("properties", {}))
         strange = [key for key in fault.instance if key not in known]
         return "; ".join(_unknown_key(key, place, known) for key in strange)
     if fault.validator == "required":
         return f"{place}: {fault.message.replace(' is a required property', ' is missing; add it')}"
-    return f"config key {place}: {fault.message}; see config/README.md for its range"
+    return f"config key {place}: {fault.message}; see {ranges} for its range"
 
 
 def _unknown_key(key: str, place: str, known: list[str]) -> str:

@@ -5,7 +5,7 @@ that changes no number reruns nothing.
 """
 
 VERSIONS = {
-    "simulate": 1,
+    "simulate": 2,
     "ingest": 2,
     "template": 1,
     "register": 1,

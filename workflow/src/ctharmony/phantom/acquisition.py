@@ -28,6 +28,7 @@ from ctharmony.phantom.spectrum import BASIS, CM_PER_MM, Beam, make_beam, mass_a
 ISOCENTRE_M = 0.57  # tube to isocentre; the spectra are tabled at 1 m
 DETECTION = 0.76  # share of photons that count: fill factor, absorption, overlap of rays
 REFERENCE_PATH = 200.0  # g/cm3 mm of water at which bone's effective attenuation is taken
+SCATTER_REACH_MM = 60.0  # scatter falls by 1/e over this: smooth against any anatomy
 BLUR_TAPS = 5
 
 
@@ -139,6 +140,7 @@ def _numbers(response: Response, scanner: Scanner, sampling: Sampling) -> tuple[
         float(scanner.scatter),
         float(scanner.scatter_correction),
         float(scanner.bone_correction),
+        math.exp(-sampling.detector_pitch_mm / SCATTER_REACH_MM),
     )
 
 
@@ -151,15 +153,18 @@ def bowtie_path(scanner: Scanner, sampling: Sampling) -> np.ndarray:
 
 
 def blur_taps(scanner: Scanner, sampling: Sampling) -> np.ndarray:
-    """(2 BLUR_TAPS + 1,) float32 detector-row blur: aperture (box) times focal spot (Gaussian)."""
+    """(2 BLUR_TAPS + 1,) float32 detector-row blur: `detector_transfer` in the space of bins."""
     pitch = sampling.detector_pitch_mm
-    frequencies = np.fft.rfftfreq(256, pitch)
-    deviation = scanner.focal_blur_mm / (2.0 * math.sqrt(2.0 * math.log(2.0)))
-    transfer = np.sinc(frequencies * pitch)
-    transfer *= np.exp(-2.0 * (math.pi * deviation * frequencies) ** 2)
-    response = np.fft.irfft(transfer)
+    response = np.fft.irfft(detector_transfer(scanner, pitch, np.fft.rfftfreq(256, pitch)))
     taps = np.concatenate([response[-BLUR_TAPS:], response[: BLUR_TAPS + 1]])
     return (taps / taps.sum()).astype(np.float32)
+
+
+def detector_transfer(scanner: Scanner, pitch_mm: float, frequencies: np.ndarray) -> np.ndarray:
+    """Transfer of aperture (box) and focal spot (Gaussian) at frequencies in cycles/mm."""
+    deviation = scanner.focal_blur_mm / (2.0 * math.sqrt(2.0 * math.log(2.0)))
+    aperture = np.sinc(frequencies * pitch_mm)
+    return aperture * np.exp(-2.0 * (math.pi * deviation * frequencies) ** 2)
 
 
 def _photons_per_ray(

@@ -1,5 +1,6 @@
 """Virtual scans as DICOM CT series, in memory."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,7 +132,8 @@ def _describe_geometry(data: Dataset, number: int, series: Series) -> None:
     data.ImagePositionPatient = [_decimal(-corner[0]), _decimal(-corner[1]), _decimal(corner[2])]
     data.SliceLocation = _decimal(sampling.slice_positions_mm[number - 1])
     data.SliceThickness = _decimal(series.scanner.slice_thickness_mm)
-    data.SpacingBetweenSlices = _decimal(sampling.spacing_mm)
+    # along the normal, where the slices' positions move along the table
+    data.SpacingBetweenSlices = _decimal(sampling.spacing_mm * math.cos(math.radians(tilt)))
     data.PixelSpacing = [_decimal(sampling.pixel_mm)] * 2
     data.InstanceNumber = number
 

@@ -19,7 +19,8 @@ class Scanner:
         electronic_noise: standard deviation in photons per mm2 of detector at the isocentre.
         bowtie: 0 (none) to 1 (levels out a water cylinder of `bowtie_radius_mm`).
         bowtie_radius_mm: see bowtie.
-        scatter: scatter at the detector as a share of the mean of primary times log attenuation.
+        scatter: scatter at the detector as a share of the primary times its log attenuation,
+            smeared along the detector (`acquisition.SCATTER_REACH_MM`).
         scatter_correction, bone_correction: completeness of the corrections, 0 to 1.
         current_modulation: exponent of tube current with attenuation; 0 is a fixed current.
         hu_offset: calibration error, HU.

@@ -16,8 +16,9 @@ TRANSPORT = {
     "change_bound_hu": 600,
     "match_thickness": True,
     "through_plane": {"anatomy_mm": 6.0, "noise_share": 0.1},
-    "anchor_sd": {"air": 2.0, "lung": 15.0, "fat": 5.0, "soft_tissue": 5.0},
+    "anchor_sd": {"air": 2.0, "lung": 15.0, "fat": 5.0, "soft_tissue": 5.0, "bone": 25.0},
     "calibration_sd": 10.0,
+    "bone_scale_sd": 0.08,
     "gains": {
         "mtf_sd": 0.05,
         "nps_sd": 0.05,

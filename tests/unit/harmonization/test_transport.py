@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ctharmony.harmonization.settings import TransportSettings
-from ctharmony.harmonization.through_plane import REACH, slice_weights
+from ctharmony.harmonization.through_plane import slice_weights
 from ctharmony.harmonization.transport import Decoded, noise_floor, padding, transport
 from scanners import SHAPE, SPACING, TRANSPORT, blurred, body, noise, scanner, tissue
 
@@ -105,7 +105,7 @@ def test_thinner_slices_are_blended_to_the_targets_thickness() -> None:
     hu[3] += 100.0
     result = transport(hu, SPACING, (source, target), SETTINGS)
     thick, distance = target.slice_thickness_mm, SPACING[0]
-    share = slice_weights(2.0, thick, distance, SETTINGS.through_plane)[REACH + 1]
+    share = slice_weights(2.0, thick, distance, SETTINGS.through_plane)[-1]
     assert share > 0.02
     step = result.hu[2][tissue()[2]].mean() - result.hu[0][tissue()[0]].mean()
     assert step == pytest.approx(100 * share, abs=1.0)

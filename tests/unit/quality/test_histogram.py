@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ctharmony.quality import histogram
 
@@ -57,3 +58,25 @@ def test_lung_density_of_known_values():
     none = histogram.lung_density(hu, np.zeros(1000, dtype=bool), 1)
     assert none["lung_volume_ml"] == 0
     assert np.isnan(none["laa950_percent"])
+
+
+def test_the_level_of_bone_follows_the_beam_and_not_noise_or_sharpness():
+    random, how = np.random.default_rng(4), histogram.BoneSettings(2.5, 0.02)
+    spacing, shape = (3.0, 2.5, 2.5), (8, 80, 80)
+    bone = np.zeros(shape)
+    for _ in range(60):
+        y, x = random.integers(4, 74, 2)
+        bone[:, y : y + 4, x : x + 4] = random.uniform(500, 900)
+    body = np.ones(shape, bool)
+    levels = {
+        "soft": ndimage.gaussian_filter(50 + bone, (0, 0.3, 0.3)),
+        "noisy": 50 + bone + random.normal(0, 40, shape),
+        "low voltage": 50 + 1.15 * bone,
+    }
+    seen = {k: histogram.bone_level(v, body, spacing, how) - 50 for k, v in levels.items()}
+    plain = histogram.bone_level(50 + bone, body, spacing, how) - 50
+    ratio = {name: level / plain for name, level in seen.items()}
+    assert ratio["soft"] == pytest.approx(1.0, abs=0.03)
+    assert ratio["noisy"] == pytest.approx(1.0, abs=0.03)
+    assert ratio["low voltage"] == pytest.approx(1.15, abs=1e-3)
+    assert np.isnan(histogram.bone_level(bone, np.zeros(shape, bool), spacing, how))

@@ -6,7 +6,7 @@ that changes no number reruns nothing.
 
 VERSIONS = {
     "simulate": 2,
-    "ingest": 2,
+    "ingest": 3,
     "template": 1,
     "register": 1,
     "train": 2,

@@ -131,6 +131,7 @@ def control_physics(
     )
     nps = noise_floor(source, settings.gains.anatomy_per_mm)
     plan = bands.make_plan(hu.shape[1:], spacing[1:], gains, nps, one_band)
-    calibrated = hu_curve(source, target, settings.anchor_sd, settings.calibration_sd)(hu)
+    # bone by tube voltage alone: the control knows soft tissue and what the header says
+    calibrated = hu_curve(source, target, settings.anchor_sd, settings.calibration_sd, 0.0)(hu)
     carried = np.stack([bands.carry(plane, plan)[0] for plane in calibrated])
     return np.clip(carried, LOWEST_HU, HIGHEST_HU)

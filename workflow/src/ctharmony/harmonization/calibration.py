@@ -20,6 +20,7 @@ OWN_PART, OWN_REACH_HU = 1.0, 50.0
 # what bone and iodine have above water falls with tube voltage: the calcium that shows 130 HU at
 # 120 kVp shows 147 at 100 kVp (Nakazato, J Cardiovasc Comput Tomogr 2009;3:394)
 KVP_POWER, SOFT_TOP_HU = 0.75, 70.0
+BONE = "bone"
 LEAST_SLOPE = 0.2
 
 
@@ -51,24 +52,27 @@ def hu_curve(
     target: ScannerOperator,
     anchor_sd: Mapping[str, float],
     calibration_sd: float,
+    bone_scale_sd: float,
 ) -> HuCurve:
     """Curve that takes the source's tissue modes to the target's.
 
     Offsets are a Gaussian process over HU (constant, trend and a part of its own of each tissue),
     seen at the tissues with the error of patients' means; its posterior mean is the curve (kriging,
     Rasmussen & Williams 2006, eq. 2.25). Above soft tissue, bone and contrast medium are first
-    scaled from tube voltage to tube voltage.
+    scaled from beam to beam (`bone_scale`).
 
     Args:
         source, target: operators with `hu_anchors` and `kvp`.
         anchor_sd: SD of one scan's tissue mode around its scanner's, HU, per tissue: patients
             differ, in the lung more than in fat.
         calibration_sd: SD of calibration between scanners, HU; 0 switches the curve off.
+        bone_scale_sd: see `bone_scale`.
     """
     if calibration_sd <= 0:
         return HuCurve((), ())
     offsets = _kriged(source, target, anchor_sd, calibration_sd)
-    mapped = KNOTS + offsets + _voltage_offsets(source.kvp, target.kvp)
+    scale = bone_scale(source, target, anchor_sd.get(BONE, np.inf), bone_scale_sd)
+    mapped = KNOTS + offsets + (scale - 1.0) * np.maximum(KNOTS - SOFT_TOP_HU, 0.0)
     # a calibration never folds two tissues into one
     steps = np.maximum(np.diff(mapped), LEAST_SLOPE * np.diff(KNOTS))
     mapped = np.concatenate([mapped[:1], mapped[0] + np.cumsum(steps)])
@@ -85,7 +89,8 @@ def _kriged(
     names = [
         name
         for name in anchor_sd
-        if np.isfinite(source.hu_anchors.get(name, np.nan))
+        if name != BONE
+        and np.isfinite(source.hu_anchors.get(name, np.nan))
         and np.isfinite(target.hu_anchors.get(name, np.nan))
     ]
     if not names:
@@ -104,8 +109,30 @@ def _covariance(first: np.ndarray, second: np.ndarray, sd: float) -> np.ndarray:
     return sd**2 * (1 + trend + OWN_PART**2 * np.exp(-0.5 * apart**2))
 
 
-def _voltage_offsets(source_kvp: float, target_kvp: float) -> np.ndarray:
-    if not (source_kvp > 0 and target_kvp > 0):
-        return np.zeros_like(KNOTS)
-    scale = (source_kvp / target_kvp) ** KVP_POWER
-    return (scale - 1.0) * np.maximum(KNOTS - SOFT_TOP_HU, 0.0)
+def bone_scale(
+    source: ScannerOperator, target: ScannerOperator, level_sd: float, scale_sd: float
+) -> float:
+    """What the contrast of bone above soft tissue is multiplied by.
+
+    Its logarithm has the mean that tube voltage gives (0 where a voltage is unknown) and the SD
+    `scale_sd`, as filtration and beam-hardening correction differ; the levels of bone in both
+    scanners' patients are its measurement. The result is the posterior mean.
+
+    Args:
+        source, target: operators with `kvp` and the anchors bone and soft_tissue.
+        level_sd: SD of one patient's level of bone around its scanner's, HU.
+        scale_sd: 0 leaves tube voltage alone.
+    """
+    known = source.kvp > 0 and target.kvp > 0
+    expected = KVP_POWER * np.log(source.kvp / target.kvp) if known else 0.0
+    contrasts = [part.hu_anchors.get(BONE, np.nan) - SOFT_TOP_HU for part in (source, target)]
+    if scale_sd <= 0 or not all(contrast > 0 for contrast in contrasts):
+        return float(np.exp(expected))
+    counts = [max(part.n_scans, 1) for part in (source, target)]
+    error = sum(
+        (level_sd / contrast) ** 2 / count
+        for contrast, count in zip(contrasts, counts, strict=True)
+    )
+    share = scale_sd**2 / (scale_sd**2 + error)
+    measured = np.log(contrasts[1] / contrasts[0])
+    return float(np.exp(expected + share * (measured - expected)))

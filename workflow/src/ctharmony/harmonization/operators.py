@@ -19,6 +19,7 @@ ANCHOR_COLUMNS = {
     "lung": "lung_mode_hu",
     "fat": "fat_mode_hu",
     "soft_tissue": "soft_tissue_mode_hu",
+    "bone": "bone_level_hu",
 }
 GEOMETRY_COLUMNS = ("slice_thickness_mm", "kvp")
 
@@ -53,7 +54,8 @@ class ScannerOperator:
         spectrum: (bins,) power of the body's slices, edges included, HU^2 mm^2; NaN as above.
         nps_log_sd, mtf_log_sd: (bins,) scatter between scans, SD of the natural logarithm;
             NaN with fewer than three scans.
-        hu_anchors: modes of air, lung, fat and soft tissue, HU; NaN where not seen.
+        hu_anchors: modes of air, lung, fat and soft tissue and level of bone, HU; NaN where
+            not seen.
         noise_sd: SD of the noise in soft tissue, HU.
         body_area_cm2: mean cross-section of the bodies that `noise_sd` was measured in.
         slice_thickness_mm, kvp: medians of the header values; NaN where not given.

@@ -23,6 +23,7 @@ class TransportSettings:
         through_plane: see there.
         anchor_sd: SD of one scan's tissue modes around its scanner's calibration, HU, per tissue.
         calibration_sd: SD of calibration between scanners, HU; 0 = no HU curve.
+        bone_scale_sd: SD of bone's contrast between scanners of one tube voltage, as a share.
         gains, bands: see there.
     """
 
@@ -34,6 +35,7 @@ class TransportSettings:
     through_plane: ThroughPlane
     anchor_sd: dict[str, float]
     calibration_sd: float
+    bone_scale_sd: float
     gains: GainSettings
     bands: BandSettings
 
@@ -56,6 +58,7 @@ class TransportSettings:
             through_plane=ThroughPlane.from_dict(content["through_plane"]),
             anchor_sd={name: float(sd) for name, sd in content["anchor_sd"].items()},
             calibration_sd=float(content["calibration_sd"]),
+            bone_scale_sd=float(content["bone_scale_sd"]),
             gains=GainSettings.from_dict(content["gains"]),
             bands=BandSettings(
                 tuple(float(edge) for edge in cut["edges_per_mm"]),

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import correlate1d
 
-REACH = 3  # slices on either side that a slice is made from
+LEAST_REACH = 3  # slices on either side that kriging uses at least
+LARGEST_SHARE = 0.12  # of each neighbour; beyond, three slices are too few
 SAME_SHARE = 0.01  # thicknesses that differ by less than this share are equal
 HIGHEST_PER_MM, STEP_PER_MM = 4.0, 0.002  # the frequencies that are summed over
 
@@ -33,29 +34,43 @@ class ThroughPlane:
 def slice_weights(
     source_mm: float, target_mm: float, slice_spacing_mm: float, known: ThroughPlane
 ) -> np.ndarray:
-    """Weights (7,) of a slice and its neighbours that best give the slice of another thickness.
+    """Weights (odd number,) of a slice and its neighbours that give the slice of another thickness.
 
-    Ordinary kriging (Cressie 1993, section 3.2): anatomy has an exponential covariance across the
-    slices, a slice of thickness T is its mean over T, and the noise of overlapping slices is
-    correlated as they overlap. The weights sum to 1, so that HU are kept. Thicker slices are
-    averages of thin ones; thinner ones are sharpened as far as overlap and noise allow.
+    They sum to 1, so that HU are kept. Toward slightly thicker slices three of them add the
+    variance by which two uniform slice profiles differ: exact where anatomy is smooth over a
+    slice. Toward much thicker ones and thinner ones kriging takes its place, which weighs what
+    more slices can tell against their noise.
 
     Args:
         source_mm, target_mm: slice thickness; NaN, or equal ones, give the slice itself.
         slice_spacing_mm: distance between slice centres.
         known: see `ThroughPlane`.
     """
-    alone = np.zeros(2 * REACH + 1)
-    alone[REACH] = 1.0
     if not abs(target_mm - source_mm) > SAME_SHARE * source_mm:
-        return alone
+        return np.array([0.0, 1.0, 0.0])
+    # a uniform profile of width T has the variance T^2 / 12, the three taps 2 share d^2
+    share = (target_mm**2 - source_mm**2) / (24.0 * slice_spacing_mm**2)
+    if 0.0 < share <= LARGEST_SHARE:
+        return np.array([share, 1.0 - 2.0 * share, share])
+    return _kriged(source_mm, target_mm, slice_spacing_mm, known)
+
+
+def _kriged(
+    source_mm: float, target_mm: float, slice_spacing_mm: float, known: ThroughPlane
+) -> np.ndarray:
+    """Ordinary kriging (Cressie 1993, section 3.2) of a slice from slices of another thickness.
+
+    Anatomy has an exponential covariance across the slices, a slice of thickness T is its mean
+    over T, and the noise of overlapping slices is correlated as they overlap.
+    """
     frequencies = np.arange(STEP_PER_MM / 2, HIGHEST_PER_MM, STEP_PER_MM)
     power = 1.0 / (1.0 + (2.0 * np.pi * frequencies * known.anatomy_mm) ** 2)
     power /= power.sum()
     seen, wanted = np.sinc(frequencies * source_mm), np.sinc(frequencies * target_mm)
-    places = slice_spacing_mm * np.arange(-REACH, REACH + 1)
+    reach = max(LEAST_REACH, int(np.ceil(target_mm / slice_spacing_mm / 2.0)) + 1)
+    places = slice_spacing_mm * np.arange(-reach, reach + 1)
     lags = np.subtract.outer(places, places)
-    system = np.ones((len(alone) + 1, len(alone) + 1))
+    system = np.ones((len(places) + 1, len(places) + 1))
     system[-1, -1] = 0.0
     system[:-1, :-1] = _cosine_sum(power * seen**2, frequencies, lags)
     system[:-1, :-1] += known.noise_share**2 * _overlap(lags, source_mm)
@@ -74,7 +89,7 @@ def noise_factor(weights: np.ndarray, slice_spacing_mm: float, source_mm: float)
 
 def blend_slices(hu: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Apply `slice_weights` along the first axis of (slices, rows, columns); end slices repeat."""
-    if weights[REACH] == 1.0 or len(hu) < 2:
+    if weights[len(weights) // 2] == 1.0 or len(hu) < 2:
         return hu
     return correlate1d(hu, weights, axis=0, mode="nearest")
 

@@ -136,7 +136,9 @@ def plan_route(
     nps = noise_floor(blended, settings.gains.anatomy_per_mm)
     gains = corrected_noise(gains, spacing[1:], nps, settings.bands)
     plan = bands.make_plan(shape[1:], spacing[1:], gains, nps, settings.bands)
-    curve = hu_curve(source, target, settings.anchor_sd, settings.calibration_sd)
+    curve = hu_curve(
+        source, target, settings.anchor_sd, settings.calibration_sd, settings.bone_scale_sd
+    )
     return Route(curve, slices, gains, plan)
 
 

@@ -16,6 +16,7 @@ MEASURES = (
     "lung_mode_hu",
     "fat_mode_hu",
     "soft_tissue_mode_hu",
+    "bone_level_hu",
     "air_offset_hu",
     "fat_offset_hu",
     "soft_tissue_offset_hu",

@@ -109,6 +109,43 @@ def tissue_modes(
     }
 
 
+@dataclass(frozen=True)
+class BoneSettings:
+    """How the level of bone is measured.
+
+    Attributes:
+        smoothing_mm: SD of the Gaussian that takes sharpness and noise out of the comparison, mm.
+        top_share: share of the body, its densest, whose mean is the level.
+    """
+
+    smoothing_mm: float
+    top_share: float
+
+
+def bone_level(
+    coarse_hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: BoneSettings
+) -> float:
+    """Mean of the densest part of the body, HU; NaN with fewer than 100 blocks.
+
+    Blurred to a resolution that every scanner has, it moves with beam quality (tube voltage,
+    filtration, beam-hardening correction) and hardly with kernel or dose.
+
+    Args:
+        coarse_hu: (slices, rows, columns) block means, HU.
+        body: bool, same shape.
+        spacing: (dz, dy, dx) of the blocks, mm.
+        how: settings.
+    """
+    smooth = ndimage.gaussian_filter(
+        coarse_hu.astype(np.float32), how.smoothing_mm / np.array(spacing)
+    )
+    inside = smooth[body]
+    if inside.size < 100:
+        return float("nan")
+    count = max(1, int(how.top_share * inside.size))
+    return float(np.partition(inside, inside.size - count)[-count:].mean())
+
+
 def lung_density(hu: np.ndarray, lung: np.ndarray, voxel_ml: float) -> dict[str, float]:
     """Lung volume (ml), share of it below -950 HU (percent) and 15th percentile (HU).
 

@@ -30,7 +30,7 @@ class QualitySettings:
         expected_hu: where air, fat and soft tissue should lie, HU.
         table_above_hu: what is denser under the body may be a table, HU.
         table_width_mm: least width of a table, mm.
-        masks, modes, noise, edge: see their classes.
+        masks, modes, bone, noise, edge: see their classes.
     """
 
     contrast_window_hu: tuple[float, float]
@@ -40,6 +40,7 @@ class QualitySettings:
     table_width_mm: float
     masks: MaskSettings
     modes: histogram.ModeSettings
+    bone: histogram.BoneSettings
     noise: noise.NoiseSettings
     edge: edge.EdgeSettings
 
@@ -53,6 +54,7 @@ class QualitySettings:
         nested = {
             "masks": MaskSettings,
             "modes": histogram.ModeSettings,
+            "bone": histogram.BoneSettings,
             "noise": noise.NoiseSettings,
             "edge": edge.EdgeSettings,
         }
@@ -129,8 +131,10 @@ def _on_blocks(
     factor = block_factor(spacing, how.masks.coarse_mm)
     coarse = block_mean(hu, factor)
     groups = uniform_blocks(labels, factor, MIXED)
+    blocks = (spacing[0], spacing[1] * factor[0], spacing[2] * factor[1])
+    bone = histogram.bone_level(coarse, groups > 0, blocks, how.bone)
     table = (how.table_above_hu, how.table_width_mm)
-    present = table_present(coarse, groups, spacing[2] * factor[1], table)
+    present = table_present(coarse, groups, blocks[2], table)
     # a block at the floor is padding or clipped air: it says nothing of the scanner's air
     groups[coarse <= hu.min()] = MIXED
     modes = histogram.tissue_modes(coarse, groups, how.modes, how.mode_smoothing_hu)
@@ -138,7 +142,7 @@ def _on_blocks(
         f"{tissue}_offset_hu": modes[f"{tissue}_mode_hu"] - expected
         for tissue, expected in how.expected_hu.items()
     }
-    return {**modes, **offsets, "table_present": float(present)}
+    return {**modes, **offsets, "bone_level_hu": bone, "table_present": float(present)}
 
 
 def _volumes(

@@ -9,7 +9,10 @@ network: {decoder: plain, width: 8, biology_channels: 4, scanner_dimensions: 4, 
           grid_mm: 2, biology_blur_mm: 1.5, film_scale: 0.1}
 objective: {beta_biology: 1, beta_scanner: 20, free_bits_biology: 1, free_bits_scanner: 0.1,
             mutual_information: 0, spectrum: 1, anchors: 200, twins: 1, warmup_share: 0.2}
-invariance: {divergence: moyer, weight: 0.1, ramp_share: 0.5}
+invariance: {divergence: moyer, weight: 0.1, ramp_share: 0.5, covariates: []}
+realism: {divergence: none, weight: 0.1, ramp_share: 0.5}
+critics: {width: 16, steps: 2, samples: 128, learning_rate: 0.001, lipschitz: penalty,
+          penalty_weight: 10, projections: 16}
 training: {steps: 6, steps_per_epoch: 3, scans_per_step: 3, patches_per_scan: 2,
            simulated_share: 0.4, learning_rate: 0.004, gradient_norm: 20,
            checkpoint_minutes: 60,

@@ -17,6 +17,7 @@ from ctharmony.io.models import read_curves, read_scans, read_usable_rows, write
 from ctharmony.io.tables import write_table  # noqa: E402
 from ctharmony.model.adaptation import reference_profile, unseen_profile  # noqa: E402
 from ctharmony.model.card import health_rows, model_card  # noqa: E402
+from ctharmony.model.conditioning import covariate_values  # noqa: E402
 from ctharmony.model.devices import leads  # noqa: E402
 from ctharmony.model.settings import Settings  # noqa: E402
 from ctharmony.model.training import Hooks, train  # noqa: E402
@@ -24,9 +25,10 @@ from ctharmony.model.training import Hooks, train  # noqa: E402
 params, output = snakemake.params, Path(snakemake.output[0])
 rows = read_usable_rows(snakemake.input.ingested, snakemake.input.registered)
 settings = Settings.from_dict(params.settings)
+covariates = covariate_values(params.rows, settings.invariance.covariates)
 folder = CheckpointFolder(params.checkpoint, logger)
 seen = rows[rows["split"].isin(["train", "validation"])]
-scans = list(read_scans(seen, folder.path.parent / "scans"))
+scans = list(read_scans(seen, folder.path.parent / "scans", covariates))
 state = folder.load(settings.to_dict(), params.seed)
 hooks = Hooks(folder.save, folder.report, folder.should_stop)
 model, history = train(scans, settings, params.seed, snakemake.threads, state, hooks)

@@ -1,6 +1,6 @@
 """Models and the scans they are made from, on disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +53,27 @@ def read_curves(rows: pd.DataFrame) -> pd.DataFrame:
     return read_tables([Path(folder) / "curves.tsv" for folder in rows["folder"].unique()])
 
 
-def read_scans(rows: pd.DataFrame, mapped: Path | None = None) -> Iterator[ScanData]:
+def read_scans(
+    rows: pd.DataFrame,
+    mapped: Path | None = None,
+    covariates: Mapping[tuple[str, str], tuple[float, ...]] | None = None,
+) -> Iterator[ScanData]:
     """Each row's scan, one at a time, HU as int16.
 
     Args:
         rows: of `read_usable_rows`.
         mapped: where uncompressed copies are left for patches to be read from as they are needed,
             so that a study may be larger than memory; None keeps the scans in memory.
+        covariates: (site, scan) -> numbers of the patient, for the critics.
     """
     for row in rows.itertuples():
+        known = (covariates or {}).get((row.site, row.scan), ())
         stem = Path(row.folder) / row.scan
         spacing = read_spacing(f"{stem}.nii.gz")
         hu = _voxels(f"{stem}.nii.gz", "int16", mapped)
         mask = _voxels(f"{stem}_mask.nii.gz", "uint8", mapped)
-        yield ScanData(hu, mask, spacing, row.site, row.scan, row.subject, row.split)
+        named = (row.site, row.scan, row.subject, row.split)
+        yield ScanData(hu, mask, spacing, *named, covariates=known)
 
 
 def _voxels(path: str, kind: str, mapped: Path | None) -> np.ndarray:

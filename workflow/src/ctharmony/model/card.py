@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from ctharmony.model.honesty import findings
 from ctharmony.model.inference import TrainedModel
-from ctharmony.model.monitor import collapse
+from ctharmony.model.monitor import HEALTHY, collapse
 from ctharmony.model.sampling import PatchSource
 from ctharmony.model.scans import ScanData
 
@@ -35,6 +36,7 @@ def model_card(
     held_out = "validation scans" if watched else "training scans: there are no validation subjects"
     source = PatchSource(watched or fitted, model.sites, model.settings)
     health = asdict(collapse(model.network, source, model.settings))
+    status, found = health.pop("status"), findings(history, _divergences(model))
     last = max((row["epoch"] for row in history), default=0)
     return {
         "intended_use": INTENDED_USE,
@@ -43,7 +45,7 @@ def model_card(
         "scans": dict(Counter(scan.split for scan in scans)),
         "subjects": len({(scan.site, scan.subject) for scan in fitted}),
         "judged_on": held_out,
-        "status": health.pop("status"),
+        "status": "; ".join(([] if found and status == HEALTHY else [status]) + found),
         "health": health,
         "final_terms_nats": {
             f"{row['split']} {row['term']}": row["value"] for row in history if row["epoch"] == last
@@ -53,6 +55,12 @@ def model_card(
         "seed": seed,
         "torch": torch.__version__,
     }
+
+
+def _divergences(model: TrainedModel) -> dict[str, str]:
+    settings = model.settings
+    places = {"invariance": settings.invariance, "realism": settings.realism}
+    return {place: how.divergence for place, how in places.items()}
 
 
 def health_rows(card: dict[str, Any], epoch: int) -> list[dict[str, Any]]:

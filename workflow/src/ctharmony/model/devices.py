@@ -47,4 +47,5 @@ def moved(batch: Batch, device: torch.device) -> Batch:
         pixel_mm=batch.pixel_mm,
         anchors=batch.anchors.to(device),
         site=batch.site.to(device),
+        covariates=batch.covariates.to(device),
     )

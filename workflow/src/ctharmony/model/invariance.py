@@ -1,4 +1,7 @@
-"""How much z_b knows of the site, as a penalty in nats. Only reference sites enter."""
+"""How much z_b knows of the site, as a penalty in nats, without a critic.
+
+Only reference sites enter. What needs a critic: model.critics.
+"""
 
 from collections.abc import Callable
 
@@ -7,6 +10,7 @@ from torch import Tensor
 
 from ctharmony.information.elbo import mutual_information_bounds
 from ctharmony.information.gaussian import kl_full
+from ctharmony.model.critics import CRITICS
 
 RIDGE = 1e-3
 
@@ -53,7 +57,8 @@ def penalty(name: str) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
     if name == "none":
         return None
     if name not in DIVERGENCES:
-        raise ValueError(f"invariance.divergence {name!r} is none of {', '.join(DIVERGENCES)}")
+        known = ", ".join([*DIVERGENCES, *CRITICS])
+        raise ValueError(f"invariance.divergence {name!r} is none of {known}")
     return DIVERGENCES[name]
 
 

@@ -1,5 +1,6 @@
 """Is the model alive? ELBO surgery on held-out scans and the collapse monitor."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,9 +45,16 @@ class Collapse:
 
 @torch.no_grad()
 def validation_rows(
-    model: FactorisedVAE, source: PatchSource, settings: Settings, epoch: int
+    model: FactorisedVAE,
+    source: PatchSource,
+    settings: Settings,
+    epoch: int,
+    watch: Callable[[Batch, Outcome], None] = lambda batch, outcome: None,
 ) -> list[dict[str, Any]]:
-    """History rows of one epoch on held-out scans: every term, and the ELBO surgery, in nats."""
+    """History rows of one epoch on held-out scans: every term, and the ELBO surgery, in nats.
+
+    `watch` is shown every batch and what the model makes of it.
+    """
     device = model.blur.device
     sums: dict[str, float] = {}
     posteriors: list[tuple[Tensor, ...]] = []
@@ -59,6 +67,7 @@ def validation_rows(
         parts["loss"] = weighted(parts, settings.objective, 0.0, 1.0)
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(batch.site)
+        watch(batch, outcome)
         total += len(batch.site)
         posteriors.append((*outcome.z_s[:2], *model.priors(batch.site)))
         places.append(outcome.z_b[:2])

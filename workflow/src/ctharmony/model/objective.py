@@ -1,6 +1,6 @@
 """The objective, as a sum of named terms, every one in nats per patch before its weight."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -85,9 +85,9 @@ def terms(
 
 
 def weighted(
-    parts: dict[str, Tensor], weights: Objective, invariance: float, warm: float
+    parts: dict[str, Tensor], weights: Objective, ramped: Mapping[str, float], warm: float
 ) -> Tensor:
-    """The loss: `warm` (0..1) scales both rates, `invariance` is the ramped weight of that term."""
+    """The loss: `warm` (0..1) scales both rates, `ramped` are the games' weights at this step."""
     factors: dict[str, float] = {
         "reconstruction": 1.0,
         "spectrum": weights.spectrum,
@@ -96,8 +96,8 @@ def weighted(
         "rate_scanner_free": warm * weights.beta_scanner,
         "information_scanner": -weights.mutual_information,
         "hyperprior": 1.0,
-        "invariance": invariance,
         "twins": weights.twins,
+        **ramped,
     }
     return sum(factors[name] * value for name, value in parts.items() if name in factors)
 

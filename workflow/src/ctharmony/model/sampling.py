@@ -18,7 +18,7 @@ from ctharmony.model.scans import (
 from ctharmony.model.settings import Settings
 from ctharmony.model.vae import Batch
 
-STREAMS = {"train": 0, "twins": 1, "latents": 2, "simulated": 3}
+STREAMS = {"train": 0, "twins": 1, "latents": 2, "simulated": 3, "critics": 4}
 Shard = tuple[int, int]  # rank and number of processes
 WHOLE: Shard = (0, 1)
 
@@ -38,6 +38,7 @@ class PatchSource:
         self.site = np.array([sites.index(scan.site) for scan in self.scans])
         self.centres = [candidate_centres(scan.mask, seed) for seed, scan in enumerate(self.scans)]
         tissues = list(settings.anchors_hu)
+        self.covariates = np.array([scan.covariates for scan in self.scans], np.float32)
         self.anchors = np.stack([measure_anchors(s.hu, s.mask, tissues) for s in self.scans])
 
     def draw(self, seed: int, step: int, shard: Shard = WHOLE) -> Batch:
@@ -92,6 +93,7 @@ class PatchSource:
             pixel_mm=pixels,
             anchors=torch.from_numpy(self.anchors[chosen]),
             site=torch.from_numpy(self.site[chosen]),
+            covariates=torch.from_numpy(self.covariates[chosen]),
         )
 
 

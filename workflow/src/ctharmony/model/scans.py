@@ -30,6 +30,8 @@ class ScanData:
         spacing: (dz, dy, dx) in mm.
         site, scan, subject: identifiers.
         split: train, validation or test.
+        covariates: numbers of the patient, NaN where missing, as many for every scan; empty where
+            nothing is known. Only critics see them.
     """
 
     hu: np.ndarray
@@ -39,6 +41,7 @@ class ScanData:
     scan: str
     subject: str
     split: str
+    covariates: tuple[float, ...] = ()
 
 
 def patch_shape(spacing: tuple[float, float, float], patch_mm: float) -> tuple[int, int]:

@@ -36,11 +36,41 @@ class Objective:
 
 @dataclass(frozen=True)
 class Invariance:
-    """`divergence` between z_b and site, weighed by `weight`, ramped over `ramp_share` of steps."""
+    """`divergence` between z_b and site given the manifests' columns `covariates`.
+
+    Weighed by `weight`, which is ramped up over `ramp_share` of the steps.
+    """
 
     divergence: str
     weight: float
     ramp_share: float
+    covariates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Realism:
+    """`divergence` between residual tiles of the scans and of decoded draws; weight, ramp."""
+
+    divergence: str
+    weight: float
+    ramp_share: float
+
+
+@dataclass(frozen=True)
+class CriticSettings:
+    """Critics: hidden `width`, `steps` per step of the model, `samples` seen in each.
+
+    `lipschitz`: penalty holds the critic of wasserstein_gp, weighed by `penalty_weight`;
+    spectral_norm holds every critic. `projections`: directions of sliced_wasserstein.
+    """
+
+    width: int
+    steps: int
+    samples: int
+    learning_rate: float
+    lipschitz: str
+    penalty_weight: float
+    projections: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +114,8 @@ class Settings:
     network: Network
     objective: Objective
     invariance: Invariance
+    realism: Realism
+    critics: CriticSettings
     training: Training
     adaptation: Adaptation
     anchors_hu: dict[str, float]
@@ -111,7 +143,9 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries."""
-        return asdict(self)
+        content = asdict(self)
+        content["invariance"]["covariates"] = list(self.invariance.covariates)
+        return content
 
 
 def _read(kind: type, content: Mapping[str, Any], where: str, strict: bool = True) -> Any:
@@ -129,6 +163,8 @@ def _read(kind: type, content: Mapping[str, Any], where: str, strict: bool = Tru
             values[name] = _read(kind_of, value, f"{where}.{name}")
         elif kind_of in (int, float, str):
             values[name] = kind_of(value)
+        elif kind_of == tuple[str, ...]:
+            values[name] = tuple(str(item) for item in value)
         else:
             values[name] = {str(key): float(item) for key, item in value.items()}
     return kind(**values)

@@ -1,5 +1,6 @@
 """Training: scans in, weights and history out. Nothing here touches disk."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from torch import Tensor
 
 from ctharmony.model.adaptation import fit_priors
 from ctharmony.model.devices import make_fabric, moved
+from ctharmony.model.games import Games
+from ctharmony.model.honesty import Watch
 from ctharmony.model.inference import ScanPosterior, TrainedModel
-from ctharmony.model.invariance import penalty
 from ctharmony.model.monitor import validation_rows
 from ctharmony.model.objective import ramp, terms, weighted
 from ctharmony.model.parallel import Ranks
@@ -96,9 +98,8 @@ class Trainer:
                 f"dealt out to {self.ranks.world} processes; make it a multiple"
             )
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
-        self.penalty = penalty(settings.invariance.divergence)
+        self.games = Games(settings, self.source, seed).to(self.fabric.device)
         self.warm = ramp(settings.training.steps, settings.objective.warmup_share)
-        self.invariance = ramp(settings.training.steps, settings.invariance.ramp_share)
         self.progress = Progress()
         self.draw = Ahead(
             lambda step: self.source.draw(seed, step, self.ranks.shard), settings.training.steps
@@ -154,6 +155,7 @@ class Trainer:
                 name: value.clone() for name, value in self.model.module.state_dict().items()
             },
             "optimizer": self.optimizer.state_dict(),
+            "games": copy.deepcopy(self.games.state()),
             "progress": self.progress.to_dict(),
             "settings": self.settings.to_dict(),
             "seed": self.seed,
@@ -164,6 +166,7 @@ class Trainer:
             raise ValueError("the checkpoint is of other settings or another seed; remove it")
         self.model.module.load_state_dict(checkpoint["model"])
         self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.games.restore(copy.deepcopy(checkpoint["games"]))
         self.progress = Progress.from_dict(checkpoint["progress"])
 
     def _step(self) -> None:
@@ -174,7 +177,7 @@ class Trainer:
         loss = weighted(
             parts,
             self.settings.objective,
-            self.settings.invariance.weight * self.invariance(step),
+            self.games.ramped(step),
             self.warm(step),
         )
         self.optimizer.zero_grad(set_to_none=True)
@@ -214,9 +217,7 @@ class Trainer:
         batch = simulate_scanners(batch, share, tissues, rngs)
         outcome = self.model(batch, latent_draws(self.seed, step, scans, self.ranks.shard))
         parts = terms(model, outcome, batch, self.settings.objective, gather)
-        if self.penalty is not None:
-            site = batch.site.repeat_interleave(len(batch.native[0]))
-            parts["invariance"] = self.penalty(*map(gather, (*outcome.z_b[:2], site)))
+        parts |= self.games.terms(batch, outcome, step, gather)
         if self.settings.objective.twins > 0:
             parts["twins"] = self._twins(model, batch, outcome, step)
         return parts
@@ -236,7 +237,9 @@ class Trainer:
         rows = progress.epoch_rows(epoch)
         watched = None
         if self.ranks.leader:
-            watched = validation_rows(self.model.module, self.watched, self.settings, epoch)
+            watch = Watch(self.games)
+            watched = validation_rows(self.model.module, self.watched, self.settings, epoch, watch)
+            watched += watch.rows(epoch)
         rows += self.ranks.from_leader(watched)
         progress.history += rows
         if training.patience_epochs:

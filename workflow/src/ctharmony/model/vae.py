@@ -24,12 +24,14 @@ class Batch:
         pixel_mm: per scan (dy, dx).
         anchors: (scans, k) measured tissue HU, NaN where unseen.
         site: (scans,) index of the reference site, UNKNOWN for a simulated scanner.
+        covariates: (scans, k) numbers of the patients, NaN where missing; for critics only.
     """
 
     native: list[Tensor]
     pixel_mm: list[tuple[float, float]]
     anchors: Tensor
     site: Tensor
+    covariates: Tensor
 
 
 @dataclass

@@ -14,6 +14,7 @@ PACKAGES = ("registration", "model", "harmonization", "quality", "phantom", "eva
 ALLOWED = {
     "harmonization": {"information", "quality"},
     "evaluation": {"information", "quality"},
+    "demonstration": {"information", "model", "evaluation"},
     "information": set(),
     "io": {"information", "quality", "model"},
     "cohort": set(),

@@ -97,6 +97,7 @@ rule report:
         sites=sites_of("reference", "query"),
         target=config["target"],
         settings=config["report"],
+        demonstrations=demonstrated(),
         seed=config["seed"],
         version=VERSIONS["report"],
     script:

@@ -14,6 +14,7 @@ VERSIONS = {
     "baseline": 1,
     "harmonize": 2,
     "features": 1,
+    "demonstrate": 1,
     "evaluate": 1,
     "report": 1,
     "track": 1,

@@ -103,7 +103,9 @@ class Critic:
             for layer in self.network:
                 if isinstance(layer, nn.Linear | nn.Conv2d):
                     spectral_norm(layer)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), how.learning_rate, betas=BETAS)
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), how.learning_rate, betas=BETAS, fused=True
+        )
 
     def value(self, samples: Samples, generator: torch.Generator) -> Tensor:
         """The estimate that the critic ascends: nats, or the samples' unit for Wasserstein."""
@@ -127,20 +129,22 @@ class Critic:
         return js_of_critic(self._divergence(), *self.scores(samples))
 
     def ascend(self, samples: Samples, generator: torch.Generator) -> None:
-        """`how.steps` steps of the critic on the same samples; a non-finite one is skipped."""
-        if self.network is None:
-            return
+        """`how.steps` steps of the critic on the same samples."""
+        for _ in range(self.how.steps if self.network is not None else 0):
+            self.climb(samples, generator)
+
+    def climb(self, samples: Samples, generator: torch.Generator) -> None:
+        """One step of the critic; one with a gradient that is not finite is skipped."""
         samples = samples.detached()
-        for _ in range(self.how.steps):
-            loss = -self._objective(*self.scores(samples))
-            if self.name == WASSERSTEIN and self.how.lipschitz == "penalty":
-                slopes = self.slopes(*interpolates(samples, generator, inside=True))
-                loss = loss + self.how.penalty_weight * (slopes - 1.0).square().mean()
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-            if torch.isfinite(norm):
-                self.optimizer.step()
+        loss = -self._objective(*self.scores(samples))
+        if self.name == WASSERSTEIN and self.how.lipschitz == "penalty":
+            slopes = self.slopes(*interpolates(samples, generator, inside=True))
+            loss = loss + self.how.penalty_weight * (slopes - 1.0).square().mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+        if torch.isfinite(norm):
+            self.optimizer.step()
 
     def slopes(
         self, points: Tensor, context: Tensor | None, site: Tensor | None, kept: bool = True

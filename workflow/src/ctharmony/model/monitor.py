@@ -64,7 +64,7 @@ def validation_rows(
         batch = moved(batch, device)
         outcome = model(batch, latent_draws(0, index, len(batch.site)))
         parts = terms(model, outcome, batch, settings.objective)
-        parts["loss"] = weighted(parts, settings.objective, 0.0, 1.0)
+        parts["loss"] = weighted(parts, settings.objective, {}, 1.0)
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(batch.site)
         watch(batch, outcome)

@@ -3,9 +3,9 @@ DEMONSTRATIONS = [name for name in config["divergence_study"] if name != "seeds"
 
 
 def demonstrated():
-    """Demonstrations whose results are there: name -> when they were made."""
-    folders = {name: Path(at("divergence_study"), name) for name in DEMONSTRATIONS}
-    return {name: folder.stat().st_mtime_ns for name, folder in folders.items() if folder.is_dir()}
+    """Folders of the demonstrations that have been run -> when; the report shows them."""
+    folders = [Path(at("divergence_study"), name) for name in DEMONSTRATIONS]
+    return {str(folder): folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}
 
 
 rule demonstrate:

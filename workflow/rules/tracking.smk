@@ -18,6 +18,7 @@ rule track:
     params:
         study=config["study"],
         models=list(MODELS),
+        demonstrations=demonstrated(),
         sites=sites_of("reference", "query"),
         config=config,
         settings=config["tracking"],

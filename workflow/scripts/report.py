@@ -30,6 +30,7 @@ study = report.StudyRecord(
     examples=tuple(report.Example(**found) for found in examples),
     thumbnails=tuple(report.Picture(**found) for found in small),
     registration_pictures=tuple(report.Picture(**found) for found in lined_up),
+    demonstrations=results.demonstrations(params.demonstrations),
 )
 write_text(snakemake.output[0], report.render_report(study, settings))
 logger.info("%s: %d scans, %d models", snakemake.output[0], len(scans), len(models))

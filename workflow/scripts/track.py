@@ -17,7 +17,9 @@ given, params = snakemake.input, snakemake.params
 settings = TrackingSettings(**params.settings)
 sheets = [params.config["sites"], *read_table(params.config["sites"])["manifest"]]
 benchmarks = Path(params.config["results"]) / "benchmarks"
-parent = records.study_record(params.study, params.config, given.report, sheets)
+parent = records.study_record(
+    params.study, params.config, given.report, sheets, params.demonstrations
+)
 tags = records.benchmark_tags(benchmarks) | records.git_tags(".")
 told = [replace(parent, tags=tags)]
 for name, model, evaluation in zip(params.models, given.models, given.evaluation, strict=True):

@@ -52,18 +52,36 @@ class RunRecord:
 
 
 def study_record(
-    study: str, config: Mapping[str, Any], report: str, sheets: Iterable[str]
+    study: str,
+    config: Mapping[str, Any],
+    report: str,
+    sheets: Iterable[str],
+    demonstrations: Iterable[str] = (),
 ) -> RunRecord:
     """The parent run: the configuration but its models, hashes of the sheets, the report.
 
     Args:
         study: name of the study; config: the whole configuration.
         report: path of the report; sheets: paths of the sites sheet and manifests.
+        demonstrations: folders of the divergence study, as far as it was run.
     """
     told = {key: value for key, value in config.items() if key not in UNTOLD}
     hashes = {f"sheet.{Path(s).stem}.sha256": file_hash(s) for s in sheets}
-    artifacts = {"report.html": report}
-    return RunRecord(study, flat(told) | hashes, [], artifacts).sealed()
+    artifacts, metrics = {"report.html": report}, []
+    for path in (path for folder in demonstrations for path in _files(Path(folder))):
+        artifacts[f"divergence_study/{path.parent.name}/{path.name}"] = str(path)
+        metrics += summary_points(read_table(path)) if path.name == "summary.tsv" else []
+    return RunRecord(study, flat(told) | hashes, metrics, artifacts).sealed()
+
+
+def summary_points(summary: pd.DataFrame) -> list[tuple[str, int, float]]:
+    """Means of the invariance problem as `divergence_study/measure.divergence`."""
+    return [
+        (f"divergence_study/{measure}.{row.divergence}", 0, float(getattr(row, measure)))
+        for row in summary.itertuples()
+        for measure in ("site_auc", "biology_r2", "epoch_seconds", "failures")
+        if math.isfinite(getattr(row, measure))
+    ]
 
 
 def model_record(

@@ -1,7 +1,7 @@
 """Reads what the rules left in the results folder, for the report and for tracking."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,20 @@ def _profiles(name: str, model: Path, adapted: Sequence[str]) -> dict[str, Any]:
     for folder in map(Path, adapted):
         if folder.parent.name == name and (folder / "site.json").is_file():
             found[folder.name] = read_json(folder / "site.json")
+    return found
+
+
+def demonstrations(made: Mapping[str, int]) -> dict[str, Any]:
+    """Name -> (tables, figures as PNG) of each demonstration's folder.
+
+    Args:
+        made: folder -> when it was made (which only makes the report new).
+    """
+    found = {}
+    for folder in map(Path, made):
+        tables = {path.stem: read_table(path) for path in sorted(folder.glob("*.tsv"))}
+        pictures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+        found[folder.name] = (tables, pictures)
     return found
 
 

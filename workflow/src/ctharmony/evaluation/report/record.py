@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 OURS = "ctharmony"
+Demonstration = tuple[Mapping[str, pd.DataFrame], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,10 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study's outcome. `models` is in config order; the first one is spoken of in the verdict."""
+    """A study's outcome. `models` is in config order; the first one is spoken of in the verdict.
+
+    `demonstrations`: name -> (tables, figures as PNG) of the divergence study, where it was run.
+    """
 
     study: str
     target: str
@@ -113,6 +117,7 @@ class StudyRecord:
     examples: tuple[Example, ...] = ()
     thumbnails: tuple[Picture, ...] = ()
     registration_pictures: tuple[Picture, ...] = ()
+    demonstrations: Mapping[str, Demonstration] = field(default_factory=dict)
 
     @property
     def site_names(self) -> list[str]:

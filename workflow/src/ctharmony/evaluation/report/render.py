@@ -15,6 +15,7 @@ from ctharmony.evaluation.report.cohort import (
     quality_section,
     registration_section,
 )
+from ctharmony.evaluation.report.divergences import divergence_section
 from ctharmony.evaluation.report.harmonized import harmonization_section
 from ctharmony.evaluation.report.modelling import model_section
 from ctharmony.evaluation.report.record import (
@@ -94,6 +95,7 @@ def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
         registration_section(study, settings),
         *(model_section(study, model) for model in study.models),
         sweep_section(study),
+        divergence_section(study),
         *(_others(model) for model in study.models),
     ]
     return [section for section in found if section is not None]

@@ -52,12 +52,9 @@ class RunRecord:
 
 
 def study_record(
-    study: str,
-    config: Mapping[str, Any],
-    report: str,
-    sheets: Iterable[str],
+    study: str, config: Mapping[str, Any], report: str, sheets: Iterable[str],
     demonstrations: Iterable[str] = (),
-) -> RunRecord:
+) -> RunRecord:  # fmt: skip
     """The parent run: the configuration but its models, hashes of the sheets, the report.
 
     Args:

@@ -7,6 +7,7 @@ from ctharmony.settings import (
     evaluation_block,
     expand_models,
     features_block,
+    learned_baselines,
     load_scanners,
 )
 from ctharmony.versions import VERSIONS

@@ -29,9 +29,36 @@ rule harmonize:
         "../scripts/harmonize.py"
 
 
+rule train_peer:
+    input:
+        ingested=every_batch("ingested/{site}/{batch}", COHORT.of_role("reference")),
+        registered=every_batch("registered/{site}/{batch}", COHORT.of_role("reference")),
+    output:
+        directory(at("peers/{peer}")),
+    log:
+        log_of("train_peer", "peer"),
+    benchmark:
+        benchmark_of("train_peer", "peer")
+    conda:
+        ENVIRONMENT
+    threads: config["model"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=720,
+    params:
+        rows=rows_of_role("reference"),
+        model=config["model"],
+        settings=config["harmonization"]["peers"],
+        seed=config["seed"],
+        version=VERSIONS["train_peer"],
+    script:
+        "../scripts/train_peer.py"
+
+
 rule baseline:
     input:
         ingested=at("ingested/{site}/{batch}"),
+        peers=[at(f"peers/{name}") for name in learned_baselines(config)],
         source=batches_of_site("ingested/{site}/{batch}"),
         target=every_batch("ingested/{site}/{batch}", [config["target"]]),
     output:

@@ -23,7 +23,17 @@ def measured(folders):
     return curves, read_tables([place / "scans.tsv" for place in places])
 
 
+def rendered_by(peer):
+    """A peer's rendering under the target site, as a method like the others."""
+    return lambda hu, body, spacing, curves: peer.decode(hu, spacing, snakemake.params.target)
+
+
 methods = make_baselines(measured(given.source), measured(given.target), block)
+if given.peers:
+    # torch takes seconds to import, and the simple methods do without it
+    from ctharmony.io.models import read_peer
+
+    methods |= {Path(folder).name: rendered_by(read_peer(folder)) for folder in given.peers}
 own_curves = read_table(ingested / "curves.tsv")
 table = []
 for row in read_table(ingested / "scans.tsv").to_dict("records"):

@@ -13,6 +13,8 @@ from referencing.jsonschema import DRAFT202012
 
 from ctharmony.cohort import StudyError
 
+LEARNED = ("conditional_vae", "autoencoder_kl")
+
 
 def check_settings(config: dict[str, Any], schema_path: str | Path) -> None:
     """Check a configuration, its models expanded, against a YAML schema.
@@ -116,3 +118,8 @@ def _unknown_key(key: str, place: str, known: list[str]) -> str:
     close = difflib.get_close_matches(str(key), known, n=1)
     mend = f"did you mean '{close[0]}'?" if close else f"known keys are {', '.join(known)}"
     return f"config key '{key}' in {place} is not known; {mend}"
+
+
+def learned_baselines(config: dict[str, Any]) -> list[str]:
+    """Baselines that are networks and must be trained before they are applied."""
+    return [name for name in config["harmonization"]["baselines"] if name in LEARNED]

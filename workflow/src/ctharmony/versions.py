@@ -11,6 +11,7 @@ VERSIONS = {
     "register": 1,
     "train": 2,
     "adapt": 1,
+    "train_peer": 1,
     "baseline": 1,
     "harmonize": 2,
     "features": 1,

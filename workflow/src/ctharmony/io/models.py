@@ -13,10 +13,11 @@ from ctharmony.io.mapped import mapped_copy
 from ctharmony.io.tables import read_table, read_tables
 from ctharmony.io.volumes import read_spacing, read_volume
 from ctharmony.model.inference import TrainedModel
+from ctharmony.model.peers import PeerSettings, TrainedPeer
 from ctharmony.model.scans import ScanData
 from ctharmony.model.settings import Settings
 
-WEIGHTS, CARD = "weights.safetensors", "model_card.json"
+WEIGHTS, CARD, PEER = "weights.safetensors", "model_card.json", "peer.json"
 NOT_PLACED = ("set_aside", "failed")
 
 
@@ -35,6 +36,22 @@ def write_model(folder: str | Path, model: TrainedModel, card: dict[str, Any]) -
     with replaced(Path(folder) / WEIGHTS) as path:
         path.write_bytes(save(model.state()))
     write_json(Path(folder) / CARD, card)
+
+
+def write_peer(folder: str | Path, name: str, peer: TrainedPeer, settings: dict[str, Any]) -> None:
+    """A peer's weights as safetensors, and what it is beside them."""
+    with replaced(Path(folder) / WEIGHTS) as path:
+        path.write_bytes(save(peer.state()))
+    content = {"name": name, "grid_mm": peer.grid_mm, "settings": dict(settings)}
+    write_json(Path(folder) / PEER, content)
+
+
+def read_peer(folder: str | Path) -> TrainedPeer:
+    """A trained peer from its directory."""
+    card = read_json(Path(folder) / PEER)
+    how = PeerSettings.from_dict(card["settings"])
+    weights = load_file(Path(folder) / WEIGHTS)
+    return TrainedPeer.from_state(card["name"], weights, how, card["grid_mm"])
 
 
 def read_usable_rows(ingested: Sequence[str], registered: Sequence[str]) -> pd.DataFrame:

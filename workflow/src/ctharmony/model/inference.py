@@ -173,19 +173,30 @@ class TrainedModel:
     def _decode_block(
         self, slabs: Tensor, spacing: tuple[float, float, float], both: Tensor
     ) -> list[Tensor]:
-        step = self.settings.network.grid_mm
-        rows, columns = slabs.shape[-2:]
-        shape = [
-            max(STRIDE, round(rows * spacing[1] / step)),
-            max(STRIDE, round(columns * spacing[2] / step)),
-        ]
-        lack = [-size % STRIDE for size in shape]
-        on_grid = functional.pad(
-            resampled(slabs, tuple(shape)), (0, lack[1], 0, lack[0]), mode="replicate"
-        )
+        on_grid, shape = to_common_grid(slabs, spacing, self.settings.network.grid_mm)
         source, target = (row.expand(len(slabs), -1) for row in both)
         z_b, _, features = self.network.encode_biology(on_grid, source)
         mean_source, log_sd = self.network.decode(z_b, source, features)
         mean_target, _ = self.network.decode(z_b, target, features)
         stack = torch.stack([mean_source, mean_target, log_sd.exp()], dim=1)
-        return list(resampled(stack[..., : shape[0], : shape[1]], (rows, columns)).unbind(1))
+        return list(from_common_grid(stack, shape, slabs.shape[-2:]).unbind(1))
+
+
+def to_common_grid(
+    slabs: Tensor, spacing: tuple[float, float, float], grid_mm: float
+) -> tuple[Tensor, tuple[int, int]]:
+    """Slabs (n, 3, rows, columns) on pixels of `grid_mm`, sides padded to whole strides.
+
+    Returns:
+        The padded slabs and the shape without padding.
+    """
+    sides = zip(slabs.shape[-2:], spacing[1:], strict=True)
+    shape = tuple(max(STRIDE, round(size * step / grid_mm)) for size, step in sides)
+    lack = [-size % STRIDE for size in shape]
+    padding = (0, lack[1], 0, lack[0])
+    return functional.pad(resampled(slabs, shape), padding, mode="replicate"), shape
+
+
+def from_common_grid(images: Tensor, shape: tuple[int, int], native: tuple[int, int]) -> Tensor:
+    """Inverse of `to_common_grid` for images (n, c, h, w): on the native rows and columns."""
+    return resampled(images[..., : shape[0], : shape[1]], native)

@@ -1,0 +1,190 @@
+"""Peers that return a network's mean: a plain conditional VAE and a site-conditioned AutoencoderKL.
+
+They see the same patches as the model and are told the site; decoding under the target site is
+their harmonized scan. Nothing of the residual is carried over, which is what they show.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ctharmony.information.gaussian import kl_standard, log_density, sample
+from ctharmony.model.curve import to_hu, to_units
+from ctharmony.model.inference import SITES_KEY, from_common_grid, to_common_grid
+from ctharmony.model.networks import BiologyEncoder, Decoder
+from ctharmony.model.sampling import PatchSource, latent_draws
+from ctharmony.model.scans import ScanData, slab
+from ctharmony.model.schedule import split_scans
+from ctharmony.model.settings import Settings
+from ctharmony.model.vae import resampled
+
+BLOCK = 4  # slices decoded at once
+SITE_DIMENSIONS = 8
+SD_HU = 20.0  # of the likelihood that weighs error against rate
+
+
+@dataclass(frozen=True)
+class PeerSettings:
+    """How the peers are made: optimiser steps, Adam's rate, weight of the rate, channels of z."""
+
+    steps: int
+    learning_rate: float
+    beta: float
+    latent_channels: int
+    width: int
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "PeerSettings":
+        """Read the block `harmonization.peers`."""
+        return cls(**{field.name: content[field.name] for field in fields(cls)})
+
+
+class ConditionalVAE(nn.Module):
+    """q(z|x), D(z, site) with the model's own convolutions and no physics (Sohn et al. 2015)."""
+
+    def __init__(self, sites: int, how: PeerSettings) -> None:
+        super().__init__()
+        self.encoder = BiologyEncoder(how.width, how.latent_channels)
+        self.decoder = Decoder(how.width, how.latent_channels, SITE_DIMENSIONS, 1.0, False)
+        self.site = nn.Embedding(sites, SITE_DIMENSIONS)
+
+    def posterior(self, units: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and logvar of z, from slabs (n, 3, h, w) in network units."""
+        return self.encoder(units)[:2]
+
+    def render(self, z: Tensor, site: Tensor) -> Tensor:
+        """Centre slices (n, h, w) in network units, as the sites (n,) show them."""
+        return self.decoder(z, self.site(site))[0]
+
+
+class SiteAutoencoderKL(nn.Module):
+    """MONAI's AutoencoderKL; a site's learned offset is added to z before decoding.
+
+    Raises:
+        ImportError: MONAI is not installed; the message says how to get it.
+    """
+
+    def __init__(self, sites: int, how: PeerSettings) -> None:
+        super().__init__()
+        try:
+            from monai.networks.nets import AutoencoderKL
+        except ImportError as error:
+            raise ImportError(
+                "harmonization.baselines names autoencoder_kl, which needs MONAI: "
+                "pip install monai -c constraints.txt"
+            ) from error
+        self.core = AutoencoderKL(
+            spatial_dims=2, in_channels=3, out_channels=1, latent_channels=how.latent_channels,
+            channels=(how.width, how.width, 2 * how.width, 2 * how.width), num_res_blocks=1,
+            attention_levels=(False,) * 4, norm_num_groups=min(32, how.width),
+            with_encoder_nonlocal_attn=False, with_decoder_nonlocal_attn=False,
+        )  # fmt: skip
+        self.site = nn.Embedding(sites, how.latent_channels)
+
+    def posterior(self, units: Tensor) -> tuple[Tensor, Tensor]:
+        """As `ConditionalVAE.posterior`."""
+        mean, sd = self.core.encode(units)
+        return mean, 2.0 * sd.log()
+
+    def render(self, z: Tensor, site: Tensor) -> Tensor:
+        """As `ConditionalVAE.render`."""
+        return self.core.decode(z + self.site(site)[:, :, None, None])[:, 0]
+
+
+PEERS: dict[str, type[nn.Module]] = {
+    "conditional_vae": ConditionalVAE,
+    "autoencoder_kl": SiteAutoencoderKL,
+}
+
+
+class TrainedPeer:
+    """A peer and the reference sites it knows."""
+
+    def __init__(self, network: nn.Module, sites: list[str], grid_mm: float) -> None:
+        self.network, self.sites, self.grid_mm = network.eval(), sites, grid_mm
+
+    @classmethod
+    def from_state(
+        cls, name: str, state: Mapping[str, Tensor], how: PeerSettings, grid_mm: float
+    ) -> "TrainedPeer":
+        """Inverse of `state`."""
+        sites = bytes(state[SITES_KEY].tolist()).decode().split("\n")
+        network = PEERS[name](len(sites), how)
+        network.load_state_dict({key: v for key, v in state.items() if key != SITES_KEY})
+        return cls(network, sites, grid_mm)
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights and sites as contiguous tensors (for safetensors)."""
+        names = torch.tensor(list("\n".join(self.sites).encode()), dtype=torch.uint8)
+        weights = self.network.state_dict()
+        return {name: value.contiguous() for name, value in weights.items()} | {SITES_KEY: names}
+
+    @torch.inference_mode()
+    def decode(self, hu: np.ndarray, spacing: tuple[float, float, float], site: str) -> np.ndarray:
+        """The scan (slices, rows, columns) as `site` would show it, float32 HU.
+
+        Raises:
+            ValueError: the peer was not trained on that site.
+        """
+        if site not in self.sites:
+            raise ValueError(f"site {site} is none of the peer's ({', '.join(self.sites)})")
+        result = np.empty(hu.shape, np.float32)
+        for start in range(0, len(hu), BLOCK):
+            indices = range(start, min(start + BLOCK, len(hu)))
+            slabs = torch.from_numpy(np.stack([slab(hu, index) for index in indices]))
+            grid, shape = to_common_grid(slabs, spacing, self.grid_mm)
+            wanted = torch.full((len(slabs),), self.sites.index(site))
+            units = self.network.render(self.network.posterior(to_units(grid))[0], wanted)
+            back = from_common_grid(to_hu(units)[:, None], shape, slabs.shape[-2:])
+            result[start : start + BLOCK] = back[:, 0].numpy()
+        return result
+
+
+def train_peer(
+    name: str,
+    scans: Sequence[ScanData],
+    settings: Settings,
+    how: PeerSettings,
+    seed: int,
+) -> TrainedPeer:
+    """Fit a peer on the training scans of the reference sites.
+
+    Args:
+        name: conditional_vae or autoencoder_kl.
+        scans: as for `training.train`.
+        settings: the model's, for patches and batches.
+        how: see `PeerSettings`.
+        seed: everything random follows from it.
+    """
+    fitted, _ = split_scans(scans)
+    sites = sorted({scan.site for scan in fitted})
+    source = PatchSource(fitted, sites, settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = PEERS[name](len(sites), how)
+    optimizer = torch.optim.Adam(network.parameters(), lr=how.learning_rate)
+    side = 8 * max(1, round(settings.network.patch_mm / settings.network.grid_mm / 8))
+    for step in range(how.steps):
+        batch = source.draw(seed, step)
+        image = torch.cat([resampled(part, (side, side)) for part in batch.native])
+        site = batch.site.repeat_interleave(len(batch.native[0]))
+        draw = latent_draws(seed, step, len(batch.site))
+        optimizer.zero_grad(set_to_none=True)
+        (_loss(network, image, site, how.beta, draw.generator) / side**2).backward()
+        optimizer.step()
+    return TrainedPeer(network, sites, settings.network.grid_mm)
+
+
+def _loss(
+    network: nn.Module, image: Tensor, site: Tensor, beta: float, generator: torch.Generator
+) -> Tensor:
+    """-log N(x; D(z, site), SD_HU^2) + beta KL(q(z|x) || N(0, I)), nats per patch."""
+    mean, logvar = network.posterior(to_units(image))
+    shown = to_hu(network.render(sample(mean, logvar, generator), site))
+    noise = torch.full_like(shown, 2.0 * float(np.log(SD_HU)))
+    density = log_density(image[:, 1], shown, noise).sum((1, 2)).mean()
+    return beta * kl_standard(mean, logvar).sum((1, 2, 3)).mean() - density

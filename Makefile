@@ -7,7 +7,7 @@ STUDY ?= results/demo
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real lint format mlflow clean
+.PHONY: help demo test test-real fuzz lint format mlflow clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(READY)  ## run the tests
 test-real: $(READY)  ## run the study over the real scans in CTHARMONY_REAL_DATA
 	@test -n "$(CTHARMONY_REAL_DATA)" || { echo "set CTHARMONY_REAL_DATA to the folder of real scans"; exit 2; }
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q -s tests/real
+
+fuzz: $(READY)  ## read 2,000 mutated files: no crash, no hang, no write elsewhere
+	@PATH="$(CURDIR)/$(BIN):$$PATH" CTHARMONY_FUZZ=$${CTHARMONY_FUZZ:-2000} python -m pytest -q -n $(WORKERS) --dist load tests/unit/io/test_fuzz.py
 
 lint: $(READY)  ## check style: ruff, snakefmt, snakemake --lint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,14 +1,19 @@
 """Mutated files: every one ends as a scan or as one sentence, and nothing else is touched.
 
-CTHARMONY_FUZZ sets how many files are tried of each kind (100 unless set).
+CTHARMONY_FUZZ sets how many files are tried in all (100 unless set; `make fuzz` tries 2,000).
 """
 
 import contextlib
+import faulthandler
 import gzip
 import os
+import resource
 import shutil
+import sys
+import tarfile
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +21,41 @@ import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom import uid
+from pydicom.encaps import encapsulate
 
+from ctharmony.io.discover import Taken, discover
 from ctharmony.io.ingest import read_source
 from ctharmony.io.quiet import quiet
 from ctharmony.io.scan import Scan, SetAside
 from ctharmony.io.volumes import write_volume
+from jpeg_lossless import encoded
 
+KINDS = 6  # of fuzz tests below, which share the files out among them
 TRIED = settings(
-    max_examples=int(os.environ.get("CTHARMONY_FUZZ", "100")),
+    max_examples=-(-int(os.environ.get("CTHARMONY_FUZZ", "100")) // KINDS),
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 LONGEST_S = 10.0
+HUNG_S = 300.0  # of a clock on the wall, on a busy machine
+MOST_KIB = 2**20  # growth of this process' memory, and the size of the converter's
+CODECS = {
+    "rle": uid.RLELossless,
+    "jpeg_ls": uid.JPEGLSLossless,
+    "jpeg2000": uid.JPEG2000Lossless,
+    "jpeg_lossless": uid.JPEGLosslessSV1,
+}
 # where a byte is changed (mostly in the header), to what, and where the file is cut
 CHANGES = st.lists(
     st.tuples(st.floats(0, 1).map(lambda share: share**4), st.integers(0, 255)),
+    min_size=1,
+    max_size=24,
+)
+# the same, anywhere in the file
+ANYWHERE = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 255)),
     min_size=1,
     max_size=24,
 )
@@ -45,21 +69,53 @@ def mutated(data: bytes, changes, cut) -> bytes:
     return bytes(changed[: int(cut * len(changed))])
 
 
+@contextlib.contextmanager
+def bounded():
+    """Fail what takes too long, takes too much memory or leaves something in the temporary folder.
+
+    What hangs for good ends the whole process, with a traceback.
+    """
+    memory, started = peak_kib(resource.RUSAGE_SELF), time.process_time()
+    faulthandler.dump_traceback_later(HUNG_S, exit=True, file=sys.__stderr__)
+    before, own = tempfile.tempdir, tempfile.mkdtemp(prefix="fuzz-")
+    tempfile.tempdir = own
+    try:
+        yield
+        assert os.listdir(own) == []
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(own)
+        faulthandler.cancel_dump_traceback_later()
+    assert time.process_time() - started < LONGEST_S
+    assert peak_kib(resource.RUSAGE_SELF) - memory < MOST_KIB
+    assert peak_kib(resource.RUSAGE_CHILDREN) < MOST_KIB
+
+
+def peak_kib(who: int) -> int:
+    return resource.getrusage(who).ru_maxrss
+
+
 @quiet()
 def outcome(path, rule, limits) -> None:
     """Read; anything but a scan or a sentence fails the test."""
-    started = time.process_time()
-    try:
-        scan = read_source(path, "", rule, limits)
-    except SetAside as error:
-        assert len(str(error)) > 20
-    else:
-        assert isinstance(scan, Scan)
-        assert scan.hu.dtype == np.int16
-        assert scan.hu.size <= limits.max_voxels
-        assert limits.floor_hu <= scan.hu.min() <= scan.hu.max() <= limits.ceiling_hu
-        assert np.isfinite(scan.affine).all()
-    assert time.process_time() - started < LONGEST_S
+    with bounded():
+        try:
+            scan = read_source(path, "", rule, limits)
+        except SetAside as error:
+            assert len(str(error)) > 20
+            return
+    assert isinstance(scan, Scan)
+    assert scan.hu.dtype == np.int16
+    assert scan.hu.size <= limits.max_voxels
+    assert limits.floor_hu <= scan.hu.min() <= scan.hu.max() <= limits.ceiling_hu
+    assert np.isfinite(scan.affine).all()
+
+
+def proposed(folder, rule, limits, words) -> None:
+    """A folder of such files is searched without an error, each row with its outcome."""
+    with bounded():
+        table = discover(folder, "north", Taken(rule, limits, words))
+    assert table["left_out"].notna().all()
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +143,86 @@ def series(tmp_path, write_dicom, patient):
 
 @TRIED
 @given(changes=CHANGES, cut=CUT, which=st.integers(0, 4))
-def test_mutated_dicom(series, rule, limits, changes, cut, which):
+def test_mutated_dicom(series, rule, limits, words, changes, cut, which):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "s"
         shutil.copytree(series, folder)
         path = sorted(folder.iterdir())[which]
         path.write_bytes(mutated(path.read_bytes(), changes, cut))
         outcome(folder, rule, limits)
+        proposed(folder, rule, limits, words)
         assert len(list(folder.iterdir())) == 5
+
+
+@pytest.fixture
+def compressed(tmp_path, write_dicom, patient):
+    """Codec -> folder of a series stored with it."""
+    folders = {name: write_dicom(tmp_path / name, patient[:5, :40, :40]) for name in CODECS}
+    for name, folder in folders.items():
+        for path in folder.iterdir():
+            compress(path, CODECS[name])
+    return folders
+
+
+@TRIED
+@given(
+    name=st.sampled_from(sorted(CODECS)),
+    changes=ANYWHERE,
+    cut=CUT,
+    which=st.integers(0, 4),
+    bare=st.booleans(),
+)
+def test_mutated_compressed_dicom(compressed, rule, limits, name, changes, cut, which, bare):
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "s"
+        shutil.copytree(compressed[name], folder)
+        path = sorted(folder.iterdir())[which]
+        content = mutated(path.read_bytes(), changes, cut)
+        path.write_bytes(content[132:] if bare else content)
+        outcome(folder, rule, limits)
+
+
+def compress(path, syntax) -> None:
+    dataset = pydicom.dcmread(path)
+    if syntax == uid.JPEGLosslessSV1:
+        dataset.PixelData = encapsulate([encoded(dataset.pixel_array.view(np.uint16))])
+        dataset["PixelData"].VR = "OB"
+        dataset.file_meta.TransferSyntaxUID = syntax
+    else:
+        dataset.compress(syntax)
+    # a rescale that differs keeps the converter out of it: our own decoders are meant
+    dataset.RescaleIntercept = -1024 - int(path.stem[-1])
+    dataset.save_as(path)
+
+
+@TRIED
+@given(changes=ANYWHERE, cut=CUT, ending=st.sampled_from(["zip", "tar", "tar.gz"]))
+def test_mutated_archive(series, rule, limits, words, changes, cut, ending):
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / f"a.{ending}"
+        if ending == "zip":
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+                for item in sorted(series.iterdir()):
+                    packed.write(item, item.name)
+        else:
+            with tarfile.open(path, "w:gz" if ending == "tar.gz" else "w") as packed:
+                packed.add(series, "s")
+        path.write_bytes(mutated(path.read_bytes(), changes, cut))
+        outcome(path, rule, limits)
+        proposed(Path(place), rule, limits, words)
+        assert [item.name for item in Path(place).iterdir()] == [path.name]
+
+
+@TRIED
+@given(data=st.binary(max_size=600), head=st.sampled_from([b"", b"DICM", b"\x08\0\x05\0CS", b"PK"]))
+def test_random_bytes(rule, limits, words, data, head):
+    with tempfile.TemporaryDirectory() as place:
+        content = (b"\0" * 128 + head if head == b"DICM" else head) + data
+        for name in ("a.dcm", "a.nii", "a.nii.gz", "a.zip", "a.tar"):
+            (Path(place) / name).write_bytes(content)
+            outcome(Path(place) / name, rule, limits)
+        proposed(Path(place), rule, limits, words)
+        assert len(list(Path(place).iterdir())) == 5
 
 
 VALUES = st.one_of(

@@ -40,6 +40,7 @@ def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",
         _site(results, str(site["site"]), number, scans, models)
     for number, name in enumerate(models):
         _model(results, name, number)
+    _survey(results / "survey")
 
     def folders(stage: str) -> list[str]:
         return [str(results / stage / batch) for batch in batches]
@@ -47,7 +48,8 @@ def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",
     harmonized = [str(results / "harmonized" / m / batch) for m in models for batch in batches]
     return {
         "input": {
-            "ingested": folders("ingested"), "registered": folders("registered"),
+            "ingested": folders("ingested"), "survey": str(results / "survey"),
+            "registered": folders("registered"),
             "baselines": folders("baselines"), "harmonized": harmonized,
             "models": [str(results / "models" / m) for m in models],
             "adapted": [str(results / "adapted" / m / "summit") for m in models],
@@ -128,6 +130,22 @@ def _curves(names: list[str], number: int) -> pd.DataFrame:
         pd.DataFrame({"scan": name, "curve": curve, "x": x, "y": y})
         for name in names for curve, (x, y) in shapes.items()
     ])  # fmt: skip
+
+
+def _survey(folder: Path) -> None:
+    """One scan of harbour stands out; alpine and summit lie far apart."""
+    rows = [
+        {"site": str(site["site"]), "scan": f"{site['site']}-{k:02d}", "outlier": False,
+         "robust_z": 0.5, "measure": "noise_sd_hu", "value": 15.0, "site_median": 15.0}
+        for site in SITES for k in range(3)
+    ]  # fmt: skip
+    rows[4] |= {"outlier": True, "robust_z": 7.5, "reason": "noise_sd_hu is 99"}
+    write_table(folder / "outliers.tsv", pd.DataFrame(rows))
+    pairs = [("alpine", "harbour", 0.02), ("alpine", "summit", 0.06), ("harbour", "summit", 0.04)]
+    write_table(folder / "divergences.tsv", pd.DataFrame([
+        {"site_a": a, "site_b": b, "subjects_a": 3, "subjects_b": 3, "js_nats": js, "js_p": 0.1,
+         "wasserstein_hu": 400 * js, "wasserstein_p": np.nan} for a, b, js in pairs
+    ]))  # fmt: skip
 
 
 def _harmonized(folder: Path, names: list[str], number: int) -> None:

@@ -71,6 +71,7 @@ rule evaluate:
 rule report:
     input:
         ingested=every_batch("ingested/{site}/{batch}"),
+        survey=at("survey"),
         registered=every_batch("registered/{site}/{batch}"),
         baselines=every_batch("baselines/{site}/{batch}"),
         harmonized=expand(every_batch("harmonized/{model}/{site}/{batch}"), model=list(MODELS)),

@@ -24,3 +24,26 @@ rule ingest:
         version=VERSIONS["ingest"],
     script:
         "../scripts/ingest.py"
+
+
+rule survey:
+    input:
+        ingested=every_batch("ingested/{site}/{batch}"),
+    output:
+        directory(at("survey")),
+    log:
+        log_of("survey"),
+    benchmark:
+        benchmark_of("survey")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        rows=all_rows(),
+        settings=config["survey"],
+        seed=config["seed"],
+        version=VERSIONS["survey"],
+    script:
+        "../scripts/survey.py"

@@ -89,10 +89,23 @@ def test_script_writes_every_section(whole):
     anchors = {attrs.get("id") for tag, attrs in tags if tag == "section"}
     assert anchors == {
         "verdict", "harmonization", "agreement", "probes", "distances", "cohort", "quality",
-        "registration", "model-plain", "model-narrow", "models", "tables-plain", "tables-narrow",
+        "site-quality", "registration", "model-plain", "model-narrow", "models", "tables-plain",
+        "tables-narrow",
     }  # fmt: skip
     linked = {attrs["href"][1:] for tag, attrs in tags if attrs.get("href", "").startswith("#")}
     assert linked == anchors
+
+
+def test_quality_control_of_each_site(whole):
+    page = text_of(whole)
+    assert "harbour: scans to look at" in page
+    assert "noise_sd_hu is 99" in page
+    assert "alpine: every scan came in" not in page  # its last scan was warned of
+    assert "0.06 (p 0.100)" in page
+    assert "Wasserstein distance of the sites' histograms (HU)" in page
+    alternatives = [attrs.get("alt", "") for tag, attrs in Page(whole).tags if tag == "img"]
+    for site in SITES:
+        assert f"Histogram, NPS and MTF of each scan of {site['site']}" in alternatives
 
 
 def test_verdict_says_what_the_numbers_say(whole):

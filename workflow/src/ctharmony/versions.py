@@ -7,6 +7,7 @@ that changes no number reruns nothing.
 VERSIONS = {
     "simulate": 2,
     "ingest": 3,
+    "survey": 1,
     "template": 1,
     "register": 1,
     "train": 2,
@@ -17,6 +18,6 @@ VERSIONS = {
     "features": 1,
     "demonstrate": 1,
     "evaluate": 1,
-    "report": 1,
+    "report": 3,
     "track": 1,
 }

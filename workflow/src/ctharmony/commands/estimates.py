@@ -17,6 +17,7 @@ SCAN_MEGAVOXELS = 512 * 512 * 120 / 1e6  # where nothing tells the size
 SECONDS = {
     "simulate": (4.0, 5.0),
     "ingest": (3.0, 0.55),
+    "survey": (4.0, 0.0),
     "template": (4.0, 0.05),
     "register": (4.0, 0.12),
     "adapt": (6.0, 0.1),

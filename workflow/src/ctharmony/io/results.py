@@ -32,6 +32,19 @@ def stacked(directories: Iterable[str], name: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
+def histograms(scans: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Histograms of the scans, index (site, subject, scan), one column per HU bin.
+
+    Args:
+        scans: rows with site, subject, scan; curves: rows with site, scan, curve, x, y.
+    """
+    index = ["site", "subject", "scan"]
+    if "curve" not in curves:
+        return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=index))
+    rows = curves[curves["curve"] == "histogram"].merge(scans[index], on=["site", "scan"])
+    return rows.pivot(index=index, columns="x", values="y")
+
+
 def read_model(
     name: str, evaluation: str, model: str, harmonized: Sequence[str], adapted: Sequence[str]
 ) -> dict[str, Any]:

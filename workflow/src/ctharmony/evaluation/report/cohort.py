@@ -16,8 +16,9 @@ from ctharmony.evaluation.report.blocks import (
     finite,
     table,
 )
-from ctharmony.evaluation.report.pictures import encode, radiological, reduced, window
+from ctharmony.evaluation.report.pictures import reduced
 from ctharmony.evaluation.report.record import Picture, ReportSettings, StudyRecord
+from ctharmony.evaluation.report.site_quality import divergence_blocks
 
 NOT_FINE = ("set_aside", "failed", "warned")
 MANY_SITES = 12  # more lines than this in one figure cannot be told apart
@@ -101,7 +102,7 @@ def _set_aside(study: StudyRecord) -> list[Table | Text]:
     return [table("Set aside and warned", caption, rows, labels, rows[list(labels)])]
 
 
-def quality_section(study: StudyRecord, settings: ReportSettings) -> Section:
+def quality_section(study: StudyRecord) -> Section:
     """What the scanners did to the images before anything was mended."""
     section = Section("quality", "Image quality by site",
         "How the scanners differ before harmonization: brightness, noise, sharpness.",
@@ -119,7 +120,7 @@ def quality_section(study: StudyRecord, settings: ReportSettings) -> Section:
         "Bars are medians; sites at one height use the grey scale alike."))  # fmt: skip
     section.blocks.extend(_strip(study, "noise_sd_hu", "noise SD (HU)",
         "Noise of each scan in soft tissue. Bars are medians."))  # fmt: skip
-    section.blocks.extend(_thumbnails(study, settings))
+    section.blocks.extend(divergence_blocks(study))
     return section
 
 
@@ -158,23 +159,6 @@ def _strip(study: StudyRecord, column: str, label: str, caption: str) -> list[Dr
     }
     figure: Figure = plots.strips(groups, label)
     return [drawing(figure, f"{label} of every scan by site", caption)]
-
-
-def _thumbnails(study: StudyRecord, settings: ReportSettings) -> list[Gallery]:
-    if not study.thumbnails:
-        return []
-    preset = settings.windows.get("soft_tissue") or next(iter(settings.windows.values()))
-    items = []
-    for picture in study.thumbnails:
-        grey = window(radiological(picture.hu), preset["level"], preset["width"])
-        items.append(
-            (_picture(encode(grey, 160, settings.jpeg_quality)), f"{picture.site}: {picture.scan}")
-        )
-    caption = (
-        f"A slice of some scans of each site, window level {preset['level']:g} HU, width "
-        f"{preset['width']:g} HU; the patient's right is at the left."
-    )
-    return [Gallery(caption, items)]
 
 
 def _picture(jpeg: bytes) -> str:

@@ -1,10 +1,11 @@
 """The report's own figures: curves per site, histories, paired and stripped dots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -148,4 +149,35 @@ def spreads(groups: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str)
         )
     axes.set(xlabel=x, ylabel=y)
     legend(axes, len(groups))
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def of_each_scan(
+    panels: Mapping[str, tuple[pd.DataFrame, tuple[str, str, bool]]], dashed: Collection[str]
+) -> Figure:
+    """Small multiples with one line per scan and the median of all.
+
+    Args:
+        panels: title -> (frame (scans, points) with the abscissa as columns; label of the
+            abscissa, label of the ordinate, whether the ordinate is logarithmic).
+        dashed: scans drawn dashed and dark.
+    """
+    figure, grid = new_axes(len(panels), PANEL_WIDTH * max(len(panels), 2), 2.4)
+    for axes, (title, (frame, (x, y, log))) in zip(grid, panels.items(), strict=True):
+        abscissa, values = frame.columns.to_numpy(float), frame.to_numpy(float)
+        if log:
+            values = np.where(values > 0, values, np.nan)
+        for scan, line in zip(frame.index, values, strict=True):
+            out = scan in dashed
+            look = {"linestyle": "--", "alpha": 1.0} if out else {"alpha": 0.35}
+            axes.plot(abscissa, line, color=INK if out else COLOURS[0], linewidth=0.8, **look)
+        seen = np.isfinite(values).any(axis=0)
+        middle = np.nanmedian(values[:, seen], axis=0)
+        axes.plot(abscissa[seen], middle, color=COLOURS[1], linewidth=1.6)
+        if log:
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], axes.get_ylim()[1] / 10**DECADES))
+        axes.set_title(title.upper() if len(title) == 3 else title)
+        axes.set(xlabel=x, ylabel=y)
     return figure

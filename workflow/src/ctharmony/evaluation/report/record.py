@@ -112,6 +112,8 @@ class StudyRecord:
     models: tuple[ModelRecord, ...]
     scans: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    outliers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    divergences: pd.DataFrame = field(default_factory=pd.DataFrame)
     registration: pd.DataFrame = field(default_factory=pd.DataFrame)
     baselines: pd.DataFrame = field(default_factory=pd.DataFrame)
     examples: tuple[Example, ...] = ()

@@ -25,6 +25,7 @@ from ctharmony.evaluation.report.record import (
     StudyRecord,
 )
 from ctharmony.evaluation.report.signal import distance_section, probes_section
+from ctharmony.evaluation.report.site_quality import site_quality_section
 from ctharmony.evaluation.report.sweep import sweep_section
 from ctharmony.evaluation.report.verdict import (
     biology_card,
@@ -91,7 +92,8 @@ def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
         probes_section(first),
         distance_section(study, first),
         cohort_section(study),
-        quality_section(study, settings),
+        quality_section(study),
+        site_quality_section(study, settings),
         registration_section(study, settings),
         *(model_section(study, model) for model in study.models),
         sweep_section(study),

@@ -1,8 +1,10 @@
 """DICOM from zip and tar archives, unpacked under numbers into a folder that vanishes again."""
 
+import lzma
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,16 @@ MAX_MEMBERS = 50_000
 # two bytes a voxel, and as much again for headers and other series
 BYTES_PER_VOXEL = 4
 CHUNK = 2**20
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, ValueError)
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def is_archive(path: Path) -> bool:

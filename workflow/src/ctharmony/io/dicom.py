@@ -8,8 +8,10 @@ from typing import NamedTuple
 import dcm2niix
 import nibabel as nib
 import numpy as np
+import pydicom
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from ctharmony.io.dicom_headers import Header, acquisition_tags, read_headers, read_pixels
+from ctharmony.io.dicom_headers import Header, acquisition_tags, is_bare, read_headers
 from ctharmony.io.dicom_series import SeriesRule, Stack, choose, stacked
 from ctharmony.io.nifti import UNREADABLE
 from ctharmony.io.scan import (
@@ -164,7 +166,7 @@ def _decoded(headers: tuple[Header, ...], limits: InputLimits) -> np.ndarray:
     slices = []
     for header in headers:
         try:
-            pixels = read_pixels(header).astype(np.float32)
+            pixels = _pixels(header).astype(np.float32)
         except Exception as error:
             raise SetAside(
                 "a slice cannot be decoded (damaged, or a transfer syntax that is not supported); "
@@ -177,6 +179,18 @@ def _decoded(headers: tuple[Header, ...], limits: InputLimits) -> np.ndarray:
         # padding must not bleed into neighbours when slices are moved
         slices.append(np.clip(pixels, limits.floor_hu, limits.ceiling_hu))
     return np.stack(slices)
+
+
+def _pixels(header: Header) -> np.ndarray:
+    """The stored values of one file, (rows, columns); raises whatever a decoder finds wrong."""
+    with open(header.path, "rb") as stream:
+        bare = is_bare(stream)
+    dataset = pydicom.dcmread(header.path, force=bare)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit = dataset.original_encoding[0]
+        plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = plain
+    return dataset.pixel_array
 
 
 def regular_affine(stack: Stack) -> np.ndarray:

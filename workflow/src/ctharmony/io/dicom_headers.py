@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ctharmony.io.pseudonyms import UIDS
 from ctharmony.io.sidecar import CODES, NUMBERS, WORDS
@@ -47,7 +46,18 @@ ACQUISITION_TAGS = (
     *(keyword for keyword, _ in CODES.values()),
 )
 UNDEFINED_LENGTH = 0xFFFFFFFF
-MALFORMED = (ValueError, TypeError, OverflowError, AttributeError, KeyError, IndexError)
+# what pydicom raises when it first looks at a value, which is when it is asked for
+MALFORMED = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    AttributeError,
+    KeyError,
+    IndexError,
+    NotImplementedError,
+    EOFError,
+    struct.error,
+)
 # a header that unpacks to more than this is no header
 LARGEST_DEFLATED = 256 * 2**20
 DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -146,7 +156,7 @@ def read_header(path: Path, more_tags: tuple[str, ...] = ()) -> Header | None:
     """Header of one file; None if it is not a DICOM image or cannot be opened."""
     try:
         with open(path, "rb") as stream:
-            bare = _is_bare(stream)
+            bare = is_bare(stream)
             if _unpacks_to_too_much(stream, 0 if bare else PREAMBLE):
                 return None
             dataset = pydicom.dcmread(
@@ -161,22 +171,6 @@ def read_header(path: Path, more_tags: tuple[str, ...] = ()) -> Header | None:
     except Exception:
         return None
     return Header(path, dataset, whole, native)
-
-
-def read_pixels(header: Header) -> np.ndarray:
-    """The stored values of one file, (rows, columns) or (frames, rows, columns).
-
-    Raises:
-        Exception: whatever a decoder finds wrong.
-    """
-    with open(header.path, "rb") as stream:
-        bare = _is_bare(stream)
-    dataset = pydicom.dcmread(header.path, force=bare)
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit = dataset.original_encoding[0]
-        plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-        dataset.file_meta.TransferSyntaxUID = plain
-    return dataset.pixel_array
 
 
 def acquisition_tags(header: Header) -> dict[str, Any]:
@@ -211,7 +205,7 @@ def _pixels_whole(stream: BinaryIO, dataset: FileDataset, size: int) -> tuple[bo
     return _fragments_whole(stream, size), False
 
 
-def _is_bare(stream: BinaryIO) -> bool:
+def is_bare(stream: BinaryIO) -> bool:
     """Whether a file begins with an element, not with preamble and mark; back at its start."""
     start = stream.read(PREAMBLE)
     stream.seek(0)

@@ -93,8 +93,8 @@ def deidentified(tags: Mapping[str, Any], words: Vocabulary) -> dict[str, Any]:
         if number is not None:
             kept[name] = number
     for name, (_, allowed) in CODES.items():
-        if tags.get(name) in allowed:
-            kept[name] = tags[name]
+        if as_text(tags.get(name)) in allowed:
+            kept[name] = as_text(tags[name])
     for name, (_, kind) in WORDS.items():
         text = as_text(tags.get(name))
         if text and words.known(kind, text):

@@ -125,6 +125,17 @@ def test_decoder_with_full_trust_sets_the_mean() -> None:
     assert means[1] == pytest.approx(70.0, abs=0.5)
 
 
+def test_without_trust_the_target_is_not_asked_for() -> None:
+    clean = blurred(body(), SHARP[0]).astype(np.float32)
+    pair, hu = (scanner(*SHARP), scanner(*SOFT)), scan(*SHARP, 11)
+    whole, half = (
+        transport(hu, SPACING, pair, SETTINGS, decoded)
+        for decoded in (Decoded(clean, clean + 500, clean), Decoded(clean, None, None))
+    )
+    assert np.array_equal(whole.hu, half.hu)
+    assert np.array_equal(whole.uncertainty, half.uncertainty)
+
+
 def test_decoded_on_another_grid_is_refused() -> None:
     wrong = np.zeros((2, 4, 4), np.float32)
     pair = (scanner(*SHARP), scanner(*SOFT))

@@ -77,6 +77,8 @@ def test_decoding_to_the_same_scanner_changes_nothing(model):
     assert source.shape == sd.shape == scan.hu.shape
     assert source.dtype == np.float32
     assert (sd > 0).all()
+    alone, *nothing = model.decode(scan.hu, scan.spacing, prior, None)
+    assert np.array_equal(alone, source) and nothing == [None, None]
     other = model.decode(scan.hu, scan.spacing, prior, model.site_prior("north")[0])[1]
     assert np.abs(other - source).max() > 1.0
 

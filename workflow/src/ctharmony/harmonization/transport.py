@@ -30,13 +30,13 @@ class Decoded:
 
     Attributes:
         source: mean as its own scanner shows it.
-        target: mean as the target scanner shows it.
-        sd: standard deviation around `target`.
+        target: mean as the target scanner shows it; None where it is not trusted at all.
+        sd: standard deviation around `target`; None as above.
     """
 
     source: np.ndarray
-    target: np.ndarray
-    sd: np.ndarray
+    target: np.ndarray | None
+    sd: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,8 @@ def _plane_means(
         return 0.0, 0.0, 0.0
     source = route.curve(decoded.source[index])
     rendered = bands.filtered(source, route.plan)
+    if trust == 0.0:
+        return source, rendered, 0.0
     target = rendered + trust * (decoded.target[index] - rendered)
     return source, target, trust * decoded.sd[index]
 

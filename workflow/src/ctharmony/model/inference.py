@@ -111,23 +111,26 @@ class TrainedModel:
         hu: np.ndarray,
         spacing: tuple[float, float, float],
         z_s_source: np.ndarray,
-        z_s_target: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        z_s_target: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """D(z_b, z_source), D(z_b, z_target) and the decoder's SD, each shaped as `hu`, in HU.
 
-        `hu` (slices, rows, columns); z_b is encoded under `z_s_source` (d,). Memory beyond the
-        four volumes is that of a few slices. Take a site's prior mean as source, not one scan's
-        posterior: what sets one patient of a site apart from the others is mostly the patient.
+        `hu` (slices, rows, columns); z_b is encoded under `z_s_source` (d,). Without a target
+        (None) the last two are None, in two thirds of the time. Memory beyond the volumes is that
+        of a few slices. Take a site's prior mean as source, not one scan's posterior: what sets
+        one patient of a site apart from the others is mostly the patient.
         """
         device = self.network.blur.device
-        both = torch.from_numpy(np.stack([z_s_source, z_s_target]).astype(np.float32)).to(device)
-        results = tuple(np.empty(hu.shape, np.float32) for _ in range(3))
+        views = [self._row(z_s) for z_s in (z_s_source, z_s_target) if z_s is not None]
+        results = [np.empty(hu.shape, np.float32) for _ in range(1 if len(views) == 1 else 3)]
         for start in range(0, len(hu), BLOCK):
             indices = range(start, min(start + BLOCK, len(hu)))
             slabs = torch.from_numpy(np.stack([slab(hu, index) for index in indices])).to(device)
-            for result, part in zip(results, self._decode_block(slabs, spacing, both), strict=True):
+            for result, part in zip(
+                results, self._decode_block(slabs, spacing, views), strict=True
+            ):
                 result[start : start + BLOCK] = part.cpu().numpy()
-        return results
+        return tuple(results) if len(views) == 2 else (results[0], None, None)
 
     def site_prior(self, site: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean and log-variance (d,) of p(z_s|site) of a reference site.
@@ -171,14 +174,17 @@ class TrainedModel:
         return native.to(device), anchors.to(device)
 
     def _decode_block(
-        self, slabs: Tensor, spacing: tuple[float, float, float], both: Tensor
+        self, slabs: Tensor, spacing: tuple[float, float, float], views: list[Tensor]
     ) -> list[Tensor]:
+        """The first view's mean; with a second view its mean and the first's SD as well."""
         on_grid, shape = to_common_grid(slabs, spacing, self.settings.network.grid_mm)
-        source, target = (row.expand(len(slabs), -1) for row in both)
-        z_b, _, features = self.network.encode_biology(on_grid, source)
-        mean_source, log_sd = self.network.decode(z_b, source, features)
-        mean_target, _ = self.network.decode(z_b, target, features)
-        stack = torch.stack([mean_source, mean_target, log_sd.exp()], dim=1)
+        rows = [view.expand(len(slabs), -1) for view in views]
+        z_b, _, features = self.network.encode_biology(on_grid, rows[0])
+        means, log_sds = zip(
+            *[self.network.decode(z_b, row, features) for row in rows], strict=True
+        )
+        shown = [*means, log_sds[0].exp()] if len(rows) > 1 else list(means)
+        stack = torch.stack(shown, dim=1)
         return list(from_common_grid(stack, shape, slabs.shape[-2:]).unbind(1))
 
 

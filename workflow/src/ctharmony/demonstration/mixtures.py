@@ -103,8 +103,8 @@ def single_mode(name: str, effort: Effort, seed: int) -> tuple[dict[str, object]
 
     Row: divergence, seed, mean, sd, density, coverage.
     """
-    target = Mixture(torch.tensor([[-2.0], [2.0]]), 0.7)
-    place = torch.tensor([0.5, 0.0], requires_grad=True)  # mean and log SD
+    target = Mixture(torch.tensor([[-2.0], [2.0]]), 0.5)
+    place = torch.tensor([1.0, 0.0], requires_grad=True)  # mean and log SD
 
     def make(generator: torch.Generator, count: int) -> Tensor:
         return place[0] + place[1].exp() * torch.randn(count, 1, generator=generator)

@@ -8,6 +8,7 @@ import pandas as pd
 from ctharmony.evaluation import figures
 from ctharmony.evaluation.report import plots
 from ctharmony.evaluation.report.blocks import Drawing, Section, Table, Text, cell, drawing, table
+from ctharmony.evaluation.report.honesty import honesty_blocks, told
 from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.sites import site_blocks
 
@@ -48,6 +49,7 @@ def model_section(study: StudyRecord, model: ModelRecord) -> Section:
     section.blocks.append(_health(model))
     section.blocks.extend(_histories(model))
     section.blocks.extend(_information(model))
+    section.blocks.extend(honesty_blocks(model))
     section.blocks.extend(_latents(study, model))
     section.blocks.extend(site_blocks(study, model))
     section.blocks.extend(_card(model))
@@ -66,7 +68,7 @@ def _health(model: ModelRecord) -> Text:
         if isinstance(health.get(key), int | float)
     ]
     judged = f", judged on {model.card['judged_on']}" if "judged_on" in model.card else ""
-    text = f"Collapse monitor: {status}{judged}. {'; '.join(told)}."
+    text = f"Health monitors: {status}{judged}. {'; '.join(told)}."
     return Text(text.replace(" .", ""), "note" if status == "healthy" else "warning")
 
 
@@ -75,7 +77,7 @@ def _histories(model: ModelRecord) -> list[Drawing | Text]:
     if not {"epoch", "term", "split", "value"} <= set(history.columns) or history.empty:
         return [Text("No training history was kept.", "note")]
     own = history[~history["term"].map(lambda term: bool(_surgery(term)))]
-    own = own[~own["term"].str.endswith("_free")]
+    own = own[~own["term"].str.endswith("_free") & own["term"].map(lambda t: told(t) is None)]
     panels: dict[str, dict[str, tuple]] = {}
     for (term, split), rows in own.groupby(["term", "split"], sort=False):
         line = (rows["epoch"].to_numpy(), rows["value"].to_numpy(float))

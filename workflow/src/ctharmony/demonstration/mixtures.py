@@ -103,18 +103,19 @@ def single_mode(name: str, effort: Effort, seed: int) -> tuple[dict[str, object]
 
     Row: divergence, seed, mean, sd, density, coverage.
     """
-    target = Mixture(torch.tensor([[-2.0], [2.0]]), 0.5)
-    place = torch.tensor([1.0, 0.0], requires_grad=True)  # mean and log SD
+    target = Mixture(torch.tensor([[-2.0], [2.0]]), 0.3)
+    place = torch.tensor([0.5, 0.0], requires_grad=True)  # half the mean, half the log SD
 
     def make(generator: torch.Generator, count: int) -> Tensor:
-        return place[0] + place[1].exp() * torch.randn(count, 1, generator=generator)
+        mean, sd = 2.0 * place[0], (2.0 * place[1]).exp()
+        return mean + sd * torch.randn(count, 1, generator=generator)
 
     critic = new_critic(name, 1, effort.critic(), seed)
     fit_generator(critic, make, [place], target.draw, effort, seed)
     generator = torch.Generator().manual_seed(seed + 10_000)
     with torch.no_grad():
-        real, made = target.draw(generator, JUDGED), make(generator, 2 * JUDGED)
+        real, made = target.draw(generator, JUDGED), make(generator, 4 * JUDGED)
     density, coverage = density_coverage(real, made, NEIGHBOURS)
-    mean, log_sd = place.detach().tolist()
+    mean, log_sd = (2.0 * place.detach()).tolist()
     row = {"divergence": name, "seed": seed, "mean": mean, "sd": math.exp(log_sd)}
     return row | {"density": density, "coverage": coverage}, real, made

@@ -56,8 +56,9 @@ class Samples:
     share: Tensor | None = None
 
     def detached(self) -> "Samples":
-        """The same without a way back to the generator."""
-        return replace(self, p=self.p.detach(), q=self.q.detach())
+        """The same without a way back to the generator; points that P and Q share stay shared."""
+        p = self.p.detach()
+        return replace(self, p=p, q=p if self.q is self.p else self.q.detach())
 
 
 def dense_network(inputs: int, outputs: int, width: int) -> nn.Module:

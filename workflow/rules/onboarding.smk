@@ -1,0 +1,27 @@
+# How many scans a new site needs: a study of truth, not part of the default run
+
+
+rule onboarding:
+    input:
+        ingested=batches_of_site("ingested/{site}/{batch}"),
+        registered=batches_of_site("registered/{site}/{batch}"),
+        simulated=batches_of_site("simulated/{site}/{batch}"),
+        model=at("models/{model}"),
+    output:
+        directory(at("onboarding_study/{model}/{site}")),
+    log:
+        log_of("onboarding", "model", "site"),
+    benchmark:
+        benchmark_of("onboarding", "model", "site")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        target=config["target"],
+        settings={name: config[name] for name in ("harmonization", "onboarding_study")},
+        seed=config["seed"],
+        version=[VERSIONS[stage] for stage in ("adapt", "harmonize")],
+    script:
+        "../scripts/onboarding.py"

@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STUDY ?= results/demo
 WORKERS ?= 2
+KILLS ?= 200
+SERVER ?= mlflow-server
+PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real fuzz lint format mlflow clean
+.PHONY: help demo test test-slurm test-real fuzz torture lint format mlflow mlflow-server clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +21,12 @@ demo: $(READY)  ## run the embedded demo study on all cores
 
 test: $(READY)  ## run the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q -n $(WORKERS) --dist loadfile tests
+
+test-slurm: $(READY)  ## run the tests against a real Slurm on loopback (needs Debian's packages: .ci/run)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests/slurm
+
+torture: $(READY)  ## kill small studies at KILLS (200) random moments and compare every byte
+	@PATH="$(CURDIR)/$(BIN):$$PATH" CTHARMONY_KILLS=$(KILLS) python -m pytest -q -s tests/workflow/test_kills.py
 
 test-real: $(READY)  ## run the study over the real scans in CTHARMONY_REAL_DATA
 	@test -n "$(CTHARMONY_REAL_DATA)" || { echo "set CTHARMONY_REAL_DATA to the folder of real scans"; exit 2; }
@@ -36,6 +45,10 @@ format: $(READY)  ## put code into the house style
 
 mlflow: $(READY)  ## open the MLflow UI of STUDY (results/demo) on 127.0.0.1
 	@$(BIN)/python -m ctharmony.tracking ui --results $(STUDY)
+
+mlflow-server: $(READY)  ## a group's MLflow server: PostgreSQL, login; secrets come from the environment
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[server]'
+	@$(BIN)/python -m ctharmony.tracking server --folder $(SERVER) --port $(PORT)
 
 clean:  ## remove results and logs of the demo
 	@rm -rf results/demo logs/demo

@@ -24,3 +24,10 @@ def real_data() -> Path:
     if not (folder / "MANIFEST.tsv").exists():
         pytest.fail(f"CTHARMONY_REAL_DATA is {named}, which holds no MANIFEST.tsv")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory, worker_id) -> Path:
+    """A folder that all workers of this session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent

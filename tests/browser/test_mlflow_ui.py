@@ -31,7 +31,9 @@ def tracked(study):
             "evaluation": [str(study / "evaluation" / name) for name in models],
         },
         "params": {
-            "study": "fabricated", "models": models, "config": config,
+            "study": "fabricated", "config": config,
+            "models": {"plain": {"beta": 1.0}, "narrow": {"beta": 4.0}},
+            "sheets": [str(sheet), str(manifest)], "demonstrations": [],
             "settings": {"enabled": True, "uri": None, "timeout_seconds": 10, "retries": 1,
                          "weights": True},
         },

@@ -30,6 +30,9 @@ class Study:
         self.folder = folder
         self.config = config
         self.manifests = manifests
+        self.profile, self.options = "default", ["--cores", "2"]
+        self.environment: dict[str, str] = {}
+        self.withdrawn: set[str] = set()
         self.write()
 
     @property
@@ -40,9 +43,10 @@ class Study:
         """Write config and sheets as they are now."""
         scans = self.folder / "config" / "scans"
         scans.mkdir(parents=True, exist_ok=True)
-        lines = ["site\trole\tmanifest\tscanner"]
+        lines = ["site\trole\tmanifest\tscanner\twithdrawn"]
         for site, (role, scanner, rows) in self.manifests.items():
-            lines.append(f"{site}\t{role}\tconfig/scans/{site}.tsv\t{scanner or ''}")
+            left = "yes" if site in self.withdrawn else ""
+            lines.append(f"{site}\t{role}\tconfig/scans/{site}.tsv\t{scanner or ''}\t{left}")
             columns = list(dict.fromkeys(key for row in rows for key in row))
             table = ["\t".join(columns)]
             table += ["\t".join(str(row.get(key) or "") for key in columns) for row in rows]
@@ -51,24 +55,32 @@ class Study:
         (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(self.config))
 
     def command(self, *arguments: str) -> list[str]:
-        profile = ROOT / "workflow" / "profiles" / "default"
         return [
             *SNAKEMAKE,
             "--snakefile",
             str(ROOT / "Snakefile"),
             "--workflow-profile",
-            str(profile),
-            "--cores",
-            "2",
+            str(ROOT / "workflow" / "profiles" / self.profile),
+            *self.options,
             *arguments,
         ]
+
+    def start(self, *arguments: str, **how) -> subprocess.Popen:
+        """Start Snakemake in a session of its own, so that it can be killed with all its jobs."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=environment() | self.environment,
+            start_new_session=True,
+            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, **how},
+        )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run Snakemake to its end; output and errors together in `.stdout`."""
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
-            env=environment(),
+            env=environment() | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -88,14 +100,7 @@ class Study:
 
     def kill_after(self, path: str, *arguments: str) -> None:
         """Start a run and SIGKILL it, jobs included, as soon as `path` exists below results."""
-        process = subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = self.start(*arguments)
         deadline = time.monotonic() + 600
         while not (self.results / path).exists() and process.poll() is None:
             assert time.monotonic() < deadline, f"{path} never appeared"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ctharmony import mlflow_ui, tracking
-from ctharmony.io import records
+from ctharmony.io import records, surroundings
 from ctharmony.io.tables import write_table
 from fabricated_study import METHODS, fabricate
 
@@ -51,7 +51,7 @@ def told(results: Path, beta: float = 1.0) -> list[records.RunRecord]:
     parent = records.study_record("fabricated", CONFIG, report, sheets)
     folders = [str(results / stage / "plain") for stage in ("models", "evaluation")]
     child = records.model_record("plain", *folders, {"beta": beta}, weights=True)
-    return [parent, records.replace(child, parent=parent.content)]
+    return [parent, records.replace(child, parent=parent.content, registered="fabricated-plain")]
 
 
 def runs_of(folder: Path) -> pd.DataFrame:
@@ -114,6 +114,39 @@ def test_changed_content_is_a_new_run_and_the_old_one_is_no_longer_current(resul
     current = tags.set_index("run_uuid")["value"]
     assert current[before[1]["run"]] == "no" and current[after[1]["run"]] == "yes"
     assert current[after[0]["run"]] == "yes"
+
+
+def test_models_are_registered_once_and_the_newest_is_current(results, folder):
+    first = tracking.track("fabricated", told(results), folder, EMBEDDED)["runs"][1]["run"]
+    for beta in (2.0, 2.0):
+        second = tracking.track("fabricated", told(results, beta), folder, EMBEDDED)["runs"][1]
+    versions = values_of(folder, "model_versions").set_index("version")
+    assert versions["run_id"].to_dict() == {1: first, 2: second["run"]}
+    assert set(versions["name"]) == {"fabricated-plain"}
+    aliases = values_of(folder, "registered_model_aliases")
+    assert aliases[["alias", "version"]].to_numpy().tolist() == [["current", 2]]
+
+
+def test_sheets_are_inputs_of_the_study(results, folder):
+    tracking.track("fabricated", told(results), folder, EMBEDDED)
+    datasets = values_of(folder, "datasets")
+    digest = records.file_hash(results / "sites.tsv")[:36]
+    assert datasets[["name", "digest"]].to_numpy().tolist() == [["sites", digest]]
+
+
+def test_onboarding_of_a_site_tells_its_own_metrics(results, tmp_path):
+    (tmp_path / "site.json").write_text("{}")
+    metrics = pd.DataFrame({"metric": ["js_nats"] * 2, "method": "none", "stage": "image",
+                            "site": ["summit", "all"], "value": [0.1, 0.2]})  # fmt: skip
+    told_of = records.site_record("plain", "summit", str(tmp_path), metrics)
+    assert told_of.metrics == [("js_nats.none.summit", 0, 0.1)]
+    assert told_of.artifacts == {"site/site.json": str(tmp_path / "site.json")}
+
+
+def test_surroundings_name_packages_and_hardware():
+    tags = surroundings.machine_tags()
+    assert tags["package.torch"] and int(tags["hardware.cpus"]) >= 1
+    assert not any("/" in value for key, value in tags.items() if key != "platform")
 
 
 def test_dead_server_leaves_an_outbox_that_the_next_track_delivers_once(results, folder):
@@ -182,9 +215,9 @@ def test_benchmarks_become_seconds_and_peak_memory(tmp_path):
     for batch, seconds, memory in (("b0000", 2.0, 100.0), ("b0001", 3.0, 250.0)):
         frame = pd.DataFrame({"s": [seconds], "max_rss": [memory]})
         write_table(tmp_path / "ingest" / "alpine" / f"{batch}.tsv", frame)
-    tags = records.benchmark_tags(tmp_path)
+    tags = surroundings.benchmark_tags(tmp_path)
     assert tags == {"seconds.ingest": "5.0", "peak_mb.ingest": "250"}
-    assert records.benchmark_tags(tmp_path / "none") == {}
+    assert surroundings.benchmark_tags(tmp_path / "none") == {}
 
 
 def test_ui_of_a_folder_without_store_says_what_to_do(tmp_path):

@@ -6,6 +6,7 @@ import sqlite3
 import pandas as pd
 import pytest
 
+from small_study import small_study
 from study import simulated_rows
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("small_study")]
@@ -110,8 +111,8 @@ def test_a_new_query_site_reruns_only_its_own_jobs(finished_study):
     assert "meadow" in set(metrics_of(study).site)
 
 
-def test_killed_and_restarted_ends_as_if_undisturbed(finished_study, make_small_study, tmp_path):
-    study = make_small_study(tmp_path)
+def test_killed_and_restarted_ends_as_if_undisturbed(finished_study, tmp_path):
+    study = small_study(tmp_path)
     study.kill_after("ingested/alpine/b0000/alpine-01.nii.gz")
     study.run("--unlock")
     study.finish("--until", "register")

@@ -11,8 +11,8 @@ rule simulate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         rows=lambda wildcards: COHORT.rows(wildcards.site, wildcards.batch),
         site=lambda wildcards: COHORT.sites[wildcards.site].describe(),

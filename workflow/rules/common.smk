@@ -1,77 +1,4 @@
-# What all stages need: the checked configuration, the cohort, paths and parameters
-from pathlib import Path
-
-from ctharmony.cohort import StudyError, load_cohort
-from ctharmony.settings import (
-    check_settings,
-    evaluation_block,
-    expand_models,
-    features_block,
-    learned_baselines,
-    load_scanners,
-)
-from ctharmony.versions import VERSIONS
-from snakemake.exceptions import WorkflowError
-
-SCHEMAS = Path(str(workflow.current_basedir)) / ".." / "schemas"
-ENVIRONMENT = "../../envs/cpu.yaml"
-
-
-def load_study():
-    """The cohort of a configuration that keeps its schema; a fault becomes one clear sentence."""
-    try:
-        check_settings(config, SCHEMAS / "config.schema.yaml")
-        cohort = load_cohort(config["sites"], config["batch_size"], config["split"])
-        check_target(cohort)
-    except StudyError as error:
-        raise WorkflowError(str(error)) from None
-    return cohort
-
-
-def check_target(cohort):
-    """Harmonization aims at a reference site of this study."""
-    references = cohort.of_role("reference")
-    if config["target"] not in references:
-        raise StudyError(
-            f"config key target names the site '{config['target']}', which is not a reference "
-            f"site of {config['sites']}; write one of {', '.join(references)}"
-        )
-
-
-def study_scanners():
-    """Settings of the virtual scanners by name; none where every site has real scans."""
-    named = {site.scanner for site in COHORT.sites.values() if site.scanner}
-    if not named:
-        return {}
-    if "simulation" not in config:
-        raise WorkflowError(
-            f"{config['sites']} names virtual scanners, but the configuration has no block "
-            "simulation; copy it from config/config.yaml"
-        )
-    sheet = config["simulation"]["scanners"]
-    try:
-        scanners = load_scanners(sheet, SCHEMAS / "scanners.schema.yaml")
-    except StudyError as error:
-        raise WorkflowError(str(error)) from None
-    strange = sorted(named - set(scanners))
-    if strange:
-        raise WorkflowError(
-            f"{config['sites']} names the virtual scanner '{strange[0]}', which {sheet} does not "
-            f"describe; write one of {', '.join(scanners)}"
-        )
-    return scanners
-
-
-COHORT = load_study()
-SCANNERS = study_scanners()
-MODELS = expand_models(config)
-
-
-wildcard_constraints:
-    site="[A-Za-z0-9_-]+",
-    batch=r"b\d+",
-    model="|".join(MODELS),
-    method="|".join(["none", *MODELS]),
+# Paths, inputs and parameters that the stages share
 
 
 def at(path):
@@ -79,16 +6,21 @@ def at(path):
     return f"{config['results']}/{path}"
 
 
+def path_of_job(root, ending, rule_name, wildcards):
+    """<root>/<rule>/<wildcards><ending>; a rule without wildcards bears its own name there."""
+    parts = [f"{{{wildcard}}}" for wildcard in wildcards] or [rule_name]
+    return str(Path(root, rule_name, *parts)) + ending
+
+
 def log_of(rule_name, *wildcards):
     """logs/<results>/<rule>/<wildcards>.log"""
-    parts = [f"{{{wildcard}}}" for wildcard in wildcards] or [rule_name]
-    return str(Path("logs", Path(config["results"]).name, rule_name, *parts)) + ".log"
+    root = Path("logs", Path(config["results"]).name)
+    return path_of_job(root, ".log", rule_name, wildcards)
 
 
 def benchmark_of(rule_name, *wildcards):
     """<results>/benchmarks/<rule>/<wildcards>.tsv: seconds and peak memory of each job."""
-    parts = [f"{{{wildcard}}}" for wildcard in wildcards] or [rule_name]
-    return str(Path(config["results"], "benchmarks", rule_name, *parts)) + ".tsv"
+    return path_of_job(at("benchmarks"), ".tsv", rule_name, wildcards)
 
 
 def every_batch(path, sites=None):
@@ -140,6 +72,29 @@ def sites_of(*roles):
     return [site.describe() for site in COHORT.sites.values() if site.role in roles]
 
 
+def sheets_of_study():
+    """Paths of the sites sheet and of the manifests of the sites that are in the study."""
+    return [config["sites"], *(site.manifest for site in COHORT.sites.values())]
+
+
+def withdrawn_sites(role):
+    """Ids of the sites of one role that left the study."""
+    return [site for site, former in COHORT.withdrawn.items() if former == role]
+
+
+def training_resources():
+    """What `train` asks of a cluster; a profile asks for GPUs by `set-resources`."""
+    layout = lambda wildcards: MODELS[wildcards.model]["training"]
+    return {
+        "mem_mb": growing(6000),
+        "runtime": growing(720),
+        "gpu": 0,
+        "tasks_per_gpu": 1,
+        "nodes": lambda wildcards: layout(wildcards)["nodes"],
+        "tasks": lambda wildcards: layout(wildcards)["nodes"] * layout(wildcards)["devices"],
+    }
+
+
 def all_rows():
     """Manifest rows of the whole study, in order."""
     return [row for site in COHORT.sites.values() for row in site.rows]
@@ -155,3 +110,9 @@ def profile_of_site(wildcards):
     if COHORT.sites[wildcards.site].role == "reference":
         return []
     return at("adapted/{model}/{site}").format(**wildcards)
+
+
+def demonstrated():
+    """Folders of the demonstrations that have been run -> when; the report shows them."""
+    folders = [Path(at("divergence_study"), name) for name in DEMONSTRATIONS]
+    return {str(folder): folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}

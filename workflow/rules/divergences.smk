@@ -1,11 +1,4 @@
 # Can the divergences be trusted? Problems of known truth; only `snakemake divergence_study` runs them
-DEMONSTRATIONS = [name for name in config["divergence_study"] if name != "seeds"]
-
-
-def demonstrated():
-    """Folders of the demonstrations that have been run -> when; the report shows them."""
-    folders = [Path(at("divergence_study"), name) for name in DEMONSTRATIONS]
-    return {str(folder): folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}
 
 
 rule demonstrate:
@@ -26,8 +19,8 @@ rule demonstrate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=lambda wildcards: config["divergence_study"][wildcards.demonstration],
         seeds=config["divergence_study"]["seeds"],

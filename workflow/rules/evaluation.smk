@@ -18,8 +18,8 @@ rule features:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         rows=rows_of_batch,
         settings=features_block(config),
@@ -55,8 +55,8 @@ rule evaluate:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         rows=all_rows(),
         sites=sites_of("reference", "query"),
@@ -89,8 +89,8 @@ rule report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         study=config["study"],
         models=list(MODELS),

@@ -17,8 +17,8 @@ rule harmonize:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         rows=rows_of_batch,
         target=config["target"],
@@ -43,8 +43,8 @@ rule train_peer:
         ENVIRONMENT
     threads: config["model"]["threads"]
     resources:
-        mem_mb=6000,
-        runtime=720,
+        mem_mb=growing(6000),
+        runtime=growing(720),
     params:
         rows=rows_of_role("reference"),
         model=config["model"],
@@ -70,8 +70,8 @@ rule baseline:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing(3000),
+        runtime=growing(120),
     params:
         rows=rows_of_batch,
         target=config["target"],

@@ -13,13 +13,13 @@ rule ingest:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         rows=rows_of_batch,
         role=lambda wildcards: COHORT.sites[wildcards.site].role,
         settings=config["ingest"],
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         seed=config["seed"],
         version=VERSIONS["ingest"],
     script:
@@ -38,8 +38,8 @@ rule survey:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         rows=all_rows(),
         settings=config["survey"],

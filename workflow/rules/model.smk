@@ -15,11 +15,11 @@ rule train:
         ENVIRONMENT
     threads: lambda wildcards: MODELS[wildcards.model]["threads"]
     resources:
-        mem_mb=6000,
-        runtime=720,
+        **training_resources(),
     params:
         rows=rows_of_role("reference"),
         sites=sites_of("reference"),
+        withdrawn=withdrawn_sites("reference"),
         settings=lambda wildcards: MODELS[wildcards.model],
         operator_settings=config["harmonization"]["operator"],
         checkpoint=at("checkpoints/{model}"),
@@ -43,8 +43,8 @@ rule adapt:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         rows=lambda wildcards: list(COHORT.sites[wildcards.site].rows),
         settings=lambda wildcards: MODELS[wildcards.model],

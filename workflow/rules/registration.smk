@@ -13,8 +13,8 @@ rule template:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         rows=rows_of_role("reference"),
         settings=config["registration"],
@@ -37,8 +37,8 @@ rule register:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         rows=rows_of_batch,
         settings=config["registration"],

@@ -5,6 +5,9 @@ rule track:
     input:
         evaluation=expand(at("evaluation/{model}"), model=list(MODELS)),
         models=expand(at("models/{model}"), model=list(MODELS)),
+        adapted=expand(
+            at("adapted/{model}/{site}"), model=list(MODELS), site=COHORT.of_role("query")
+        ),
         report=at("report.html"),
     output:
         at("mlflow/tracked.json"),
@@ -13,13 +16,13 @@ rule track:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         study=config["study"],
-        models=list(MODELS),
         demonstrations=demonstrated(),
-        sites=sites_of("reference", "query"),
+        models=MODELS,
+        sheets=sheets_of_study(),
         config=config,
         settings=config["tracking"],
         seed=config["seed"],

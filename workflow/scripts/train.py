@@ -35,6 +35,7 @@ model, history = train(scans, settings, params.seed, snakemake.threads, state, h
 if not leads():
     raise SystemExit
 card = model_card(model, scans, history, params.seed)
+card["withdrawn_sites"] = params.withdrawn
 write_model(output, model, card)
 final = pd.DataFrame(history + health_rows(card, epoch=history[-1]["epoch"]))
 write_table(output / "history.tsv", final)

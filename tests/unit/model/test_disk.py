@@ -55,6 +55,24 @@ def test_a_checkpoint_goes_to_disk_and_back(scans, settings, tmp_path):
     assert not (tmp_path / "here").exists()
 
 
+class Payload:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_a_crafted_checkpoint_runs_nothing(tmp_path):
+    folder, trap = CheckpointFolder(tmp_path / "here", LOGGER), tmp_path / "trap"
+    folder.path.parent.mkdir()
+    torch.save({"settings": {}, "seed": 2, "progress": Payload(trap)}, folder.path)
+    assert folder.load({}, 2) is None
+    assert not trap.exists()
+
+
 @pytest.mark.parametrize("name", STOP_SIGNALS)
 def test_a_signal_asks_to_stop(tmp_path, name):
     folder = CheckpointFolder(tmp_path, LOGGER)

@@ -10,22 +10,16 @@ import importlib
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
+from ctharmony.sheets import Row, StudyError, read_sheet, records, refuse_duplicates
 
 ROLES = ("reference", "query")
 SPLITS = ("train", "validation", "test")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SITE_COLUMNS = ("site", "role", "manifest")
 SCAN_COLUMNS = ("scan", "subject")
-
-Row = dict[str, object]
-
-
-class StudyError(ValueError):
-    """The study as described cannot run; the message names the culprit and the mend."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +30,14 @@ class Site:
         site: its id; role: `reference` (trains the model) or `query` (onboarded by `adapt`).
         scanner: name of the virtual scanner that makes its scans, or None for real scans.
         rows: one dict per scan, in manifest order, missing values None, `split` always set.
+        manifest: path of the sheet that names them.
     """
 
     site: str
     role: str
     scanner: str | None
     rows: tuple[Row, ...]
+    manifest: str = ""
 
     def describe(self) -> Row:
         """The row of the sites sheet, as rules pass it to scripts."""
@@ -50,10 +46,17 @@ class Site:
 
 @dataclass(frozen=True)
 class Cohort:
-    """All sites of a study and how their scans fall into batches."""
+    """All sites of a study and how their scans fall into batches.
+
+    Attributes:
+        sites: by id, in sheet order, without the withdrawn ones.
+        batch_size: scans per batch.
+        withdrawn: id -> role of the sites that left the study.
+    """
 
     sites: dict[str, Site]
     batch_size: int
+    withdrawn: dict[str, str] = field(default_factory=dict)
 
     def of_role(self, role: str) -> list[str]:
         """Ids of the sites of one role, in sheet order."""
@@ -79,20 +82,24 @@ def load_cohort(sites_sheet: str | Path, batch_size: int, split: Row) -> Cohort:
     """Read the sites sheet and every manifest it names.
 
     Args:
-        sites_sheet: TSV with columns site, role, manifest and optionally scanner.
+        sites_sheet: TSV with columns site, role, manifest and optionally scanner and withdrawn
+            (a date or a word: the site left the study and its manifest is not read).
         batch_size: scans per batch.
         split: `test_fraction`, `validation_fraction` and `seed` for rows that name no split.
 
     Raises:
         StudyError: anything that would fail later and can be seen now.
     """
-    sheet = _read_sheet(Path(sites_sheet), SITE_COLUMNS)
-    _refuse_duplicates(sheet, "site", sites_sheet)
-    sites = {}
-    for row in _records(sheet):
+    sheet = read_sheet(Path(sites_sheet), SITE_COLUMNS)
+    refuse_duplicates(sheet, "site", sites_sheet)
+    sites, withdrawn = {}, {}
+    for row in records(sheet):
+        if row.get("withdrawn") is not None:
+            withdrawn[str(row["site"])] = str(row["role"])
+            continue
         site = _load_site(row, Path(sites_sheet), split)
         sites[site.site] = site
-    cohort = Cohort(sites, batch_size)
+    cohort = Cohort(sites, batch_size, withdrawn)
     _check_cohort(cohort, sites_sheet)
     return cohort
 
@@ -116,15 +123,16 @@ def _load_site(row: Row, sheet: Path, split: Row) -> Site:
     if row["manifest"] is None:
         raise StudyError(f"{sheet}: site {name} names no manifest; give the path of its scans")
     manifest = Path(str(row["manifest"]))
-    frame = _read_sheet(manifest, SCAN_COLUMNS)
-    _refuse_duplicates(frame, "scan", manifest)
+    frame = read_sheet(manifest, SCAN_COLUMNS)
+    refuse_duplicates(frame, "scan", manifest)
     scanner = row.get("scanner")
-    rows = tuple(_scan_row(record, name, str(role), manifest, split) for record in _records(frame))
+    rows = tuple(_scan_row(record, name, str(role), manifest, split) for record in records(frame))
     if not rows:
         raise StudyError(f"{manifest}: site {name} has no scans; add rows or remove the site")
     if scanner is None:
         _check_paths(rows, name, manifest)
-    return Site(name, str(role), None if scanner is None else str(scanner), rows)
+    scanner = None if scanner is None else str(scanner)
+    return Site(name, str(role), scanner, rows, str(manifest))
 
 
 def _scan_row(record: Row, site: str, role: str, manifest: Path, split: Row) -> Row:
@@ -166,29 +174,6 @@ def draw_split(subject: str, split: Row) -> str:
     return "validation" if position < test + validation else "train"
 
 
-def _read_sheet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, sep="\t", dtype=str, na_values=["n/a", ""], keep_default_na=False)
-    except FileNotFoundError as error:
-        raise StudyError(f"{path} does not exist; correct the path that names it") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path} is not a tab-separated table: {error}") from error
-    missing = [name for name in required if name not in frame.columns]
-    if missing:
-        raise StudyError(
-            f"{path} lacks the column {', '.join(missing)}; its columns are tab-separated "
-            f"and begin with {', '.join(required)}"
-        )
-    return frame
-
-
-def _records(frame: pd.DataFrame) -> list[Row]:
-    return [
-        {str(key): None if pd.isna(value) else value for key, value in record.items()}
-        for record in frame.to_dict("records")
-    ]
-
-
 def _check_identifier(name: object, kind: str, path: Path) -> None:
     if name is None or not IDENTIFIER.fullmatch(str(name)):
         shown = "" if name is None else name
@@ -199,14 +184,6 @@ def _check_identifier(name: object, kind: str, path: Path) -> None:
     if kind == "scan" and str(name).endswith("_mask"):
         raise StudyError(
             f"{path}: the scan id '{name}' ends in _mask, which names the files of masks; rename it"
-        )
-
-
-def _refuse_duplicates(frame: pd.DataFrame, column: str, path: str | Path) -> None:
-    repeated = frame[column][frame[column].duplicated()].dropna().unique()
-    if len(repeated):
-        raise StudyError(
-            f"{path}: the {column} '{repeated[0]}' stands there twice; remove or rename one row"
         )
 
 

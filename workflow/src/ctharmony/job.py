@@ -1,12 +1,21 @@
 """What every script does first: its log, its threads, its processes on other nodes."""
 
+import errno
 import logging
 import os
 import signal
 import subprocess
 import sys
+import traceback
 from typing import Any
 
+MENDS = {
+    errno.ENOSPC: "the disk is full; free some space and run the same command again",
+    errno.EDQUOT: "the quota is used up; free some space and run the same command again",
+    errno.EFBIG: "the file may not grow any further here; free some space or raise the limit",
+    errno.EROFS: "the disk is read-only; write results elsewhere or mount it for writing",
+    errno.EACCES: "writing is not allowed; correct the folder's owner or mode",
+}
 FOLLOWER = "CTHARMONY_STARTED_BY_SRUN"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -26,9 +35,30 @@ def start_job(snakemake: Any) -> logging.Logger:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s", force=True
     )
+    sys.excepthook = tell_and_end
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(snakemake.threads)
     return logging.getLogger("ctharmony")
+
+
+def tell_and_end(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Print the traceback and, last of all, what happened and the mend in one sentence."""
+    traceback.print_exception(kind, error, trace)
+    print(f"ERROR {explain(error)}", file=sys.stderr, flush=True)
+
+
+def explain(error: BaseException) -> str:
+    """One sentence on what ended a job; the library's own errors are one already."""
+    number = getattr(error, "errno", None)
+    place = getattr(error, "filename", None) or "the results folder"
+    if number in MENDS:
+        return f"{place}: {MENDS[number]}"
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return (
+            "the job ran out of memory; give it more (--set-resources RULE:mem_mb=...), or "
+            "lower batch_size or model.training.scans_per_step"
+        )
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def spread_over_nodes(nodes: int, tasks_per_node: int) -> None:

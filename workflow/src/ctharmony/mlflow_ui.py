@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ctharmony import mlflow_server
+
 
 def serve(results: Path, port: int) -> None:
     """Become the MLflow server of a results folder, on 127.0.0.1 only; never returns.
@@ -52,5 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ui = commands.add_parser("ui", help="open the MLflow UI of a results folder on 127.0.0.1")
     ui.add_argument("--results", type=Path, required=True, help="results folder of the study")
     ui.add_argument("--port", type=int, default=5000, help="first port tried")
+    server = commands.add_parser("server", help="a group's server: PostgreSQL, with a login")
+    mlflow_server.fill(server)
     chosen = parser.parse_args(arguments)
+    if "folder" in chosen:
+        mlflow_server.serve_group(chosen)
     serve(chosen.results, chosen.port)

@@ -1,4 +1,4 @@
-"""MLflow: one experiment per study, a parent run per state of it, a child run per model.
+"""MLflow: one experiment per study, a parent run per state of it, a child per model and query site.
 
 The results folder is the truth and MLflow is fed from it, by one writer. Runs carry the hash of
 their content, so the same content updates a run and never makes another. The embedded store keeps
@@ -22,6 +22,7 @@ from ctharmony.io.records import (
     without_secrets,
 )
 from ctharmony.mlflow_ui import main
+from ctharmony.tracking_registry import log_datasets, register
 
 LOGGER = logging.getLogger("ctharmony")
 CONTENT, CURRENT, COMPLETE = "ctharmony.content", "ctharmony.current", "ctharmony.complete"
@@ -151,6 +152,8 @@ def deliver(store: Store, record: RunRecord, runs: dict[str, str]) -> str:
     identity = run.info.run_id
     if run.data.tags.get(COMPLETE) != "yes":
         _fill(store, record, run)
+        log_datasets(client, identity, record)
+    register(client, run, record)
     _log_tags(client, identity, tags | {COMPLETE: "yes", CURRENT: "yes"})
     client.set_terminated(identity, "FINISHED", run.info.end_time)
     _retire(store, record, identity)

@@ -1,4 +1,4 @@
-"""The command line: `python -m ctharmony init | add | check | status`.
+"""The command line: `python -m ctharmony init | add | withdraw | check | status`.
 
 Each command is a module with `fill(parser)` and `run(arguments) -> exit code`; it is imported only
 when it is asked for, so that `--help` answers at once.
@@ -14,6 +14,7 @@ from ctharmony.cohort import StudyError
 COMMANDS = {
     "init": "write the config and sheets of a new study from folders of scans",
     "add": "add sites to a study; what is done stays as it is",
+    "withdraw": "take a site out of a study; its outputs are kept aside",
     "check": "validate a study in seconds and print its plan",
     "status": "show what is done, set aside, running and still to do",
 }

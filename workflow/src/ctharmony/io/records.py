@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,6 +32,8 @@ class RunRecord:
         params: flat settings; tags: what may differ between runs of the same content.
         metrics: (key, step, value) triples, finite values only.
         artifacts: path in the store -> file on disk.
+        datasets: sheet's name -> sha256 of its bytes; told as the run's inputs.
+        registered: name in the model registry, or nothing.
     """
 
     name: str
@@ -42,6 +43,8 @@ class RunRecord:
     tags: dict[str, str] = field(default_factory=dict)
     parent: str | None = None
     content: str = ""
+    datasets: dict[str, str] = field(default_factory=dict)
+    registered: str = ""
 
     def sealed(self) -> "RunRecord":
         """The same record with its content's hash."""
@@ -63,12 +66,14 @@ def study_record(
         demonstrations: folders of the divergence study, as far as it was run.
     """
     told = {key: value for key, value in config.items() if key not in UNTOLD}
-    hashes = {f"sheet.{Path(s).stem}.sha256": file_hash(s) for s in sheets}
+    datasets = {Path(sheet).stem: file_hash(sheet) for sheet in sheets}
+    hashes = {f"sheet.{name}.sha256": digest for name, digest in datasets.items()}
     artifacts, metrics = {"report.html": report}, []
     for path in (path for folder in demonstrations for path in _files(Path(folder))):
         artifacts[f"divergence_study/{path.parent.name}/{path.name}"] = str(path)
         metrics += summary_points(read_table(path)) if path.name == "summary.tsv" else []
-    return RunRecord(study, flat(told) | hashes, metrics, artifacts).sealed()
+    params = flat(told) | hashes
+    return RunRecord(study, params, metrics, artifacts, datasets=datasets).sealed()
 
 
 def summary_points(summary: pd.DataFrame) -> list[tuple[str, int, float]]:
@@ -79,6 +84,20 @@ def summary_points(summary: pd.DataFrame) -> list[tuple[str, int, float]]:
         for measure in ("site_auc", "biology_r2", "epoch_seconds", "failures")
         if math.isfinite(getattr(row, measure))
     ]
+
+
+def site_record(model: str, site: str, adapted: str, metrics: pd.DataFrame) -> RunRecord:
+    """A child run: the onboarding of a query site to a model.
+
+    Args:
+        model, site: their names; adapted: the folder that `adapt` left.
+        metrics: the model's metrics.tsv; the rows of this site are told.
+    """
+    profile = Path(adapted) / "site.json"
+    found = {f"site/{path.name}": str(path) for path in _files(Path(adapted))}
+    points = metric_points(metrics[metrics["site"] == site]) if len(metrics) else []
+    params = {"model": model, "site": site, "profile.sha256": file_hash(profile)}
+    return RunRecord(f"{model} at {site}", params, points, found).sealed()
 
 
 def model_record(
@@ -154,40 +173,6 @@ def file_hash(path: str | Path) -> str:
 def _files(folder: Path) -> list[Path]:
     """Files below `folder` in order; Snakemake's hidden time stamps are none of them."""
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]
-
-
-def benchmark_tags(folder: str | Path) -> dict[str, str]:
-    """Wall seconds (sum) and peak memory in MB (largest) per rule from Snakemake's benchmarks.
-
-    Args:
-        folder: holds `<rule>/**.tsv` with the columns s and max_rss; it may be missing.
-    """
-    tags = {}
-    rules = sorted(p for p in Path(folder).glob("*") if p.is_dir())
-    for rule in rules:
-        frames = [pd.read_csv(path, sep="\t") for path in sorted(rule.rglob("*.tsv"))]
-        if frames:
-            frame = pd.concat(frames)
-            peak = pd.to_numeric(frame["max_rss"], errors="coerce").max()
-            tags[f"seconds.{rule.name}"] = f"{frame['s'].sum():.1f}"
-            tags[f"peak_mb.{rule.name}"] = f"{peak:.0f}"
-    return tags
-
-
-def git_tags(folder: str | Path) -> dict[str, str]:
-    """The commit that `folder` is at, and whether files differ from it; empty without git."""
-    shown = []
-    for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(folder), *command], capture_output=True, text=True, timeout=20
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return {}
-        if done.returncode:
-            return {}
-        shown.append(done.stdout.strip())
-    return {"git.commit": shown[0], "git.edited": "yes" if shown[1] else "no"}
 
 
 def outcome(

@@ -1,6 +1,7 @@
 """Volumes on disk are NIfTI in RAS+; in memory they are (slices, rows, columns) float32 HU."""
 
 import gzip
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,14 @@ import numpy as np
 
 from ctharmony.io.files import replaced
 
+FAULTS = (
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+)
 GZIP_LEVEL = 1  # CT noise does not compress: level 6 is six times slower for 3% less
 
 
@@ -48,14 +57,29 @@ def read_volume(path: str | Path) -> Volume:
         ValueError: unreadable or not three-dimensional; the message names the file.
     """
     try:
-        image = nib.as_closest_canonical(nib.load(path))
+        image = nib.as_closest_canonical(_load(path))
         data = np.asanyarray(image.dataobj)
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as NIfTI ({error}); export it again") from error
+    except FAULTS as error:
+        raise ValueError(
+            f"{path} cannot be read as NIfTI ({error}); export it again, or, where ctharmony "
+            "wrote it, remove its folder and rerun"
+        ) from error
     if data.ndim != 3:
         raise ValueError(f"{path} has {data.ndim} dimensions where a scan has three")
     # NIfTI is Fortran-ordered, so the transposed view is already C-contiguous
     return Volume(np.ascontiguousarray(data.T, dtype=np.float32), image.affine.astype(np.float64))
+
+
+def _load(path: str | Path) -> nib.Nifti1Image:
+    """nibabel stops reading before a .gz ends and so never sees its checksum; here it is checked.
+
+    A flipped bit otherwise passes for an image.
+    """
+    if not str(path).endswith(".gz"):
+        return nib.load(path)
+    content = gzip.decompress(Path(path).read_bytes())
+    second = int.from_bytes(content[:4], "little") == 540 or content[:4] == b"\x00\x00\x02\x1c"
+    return (nib.Nifti2Image if second else nib.Nifti1Image).from_bytes(content)
 
 
 def write_volume(

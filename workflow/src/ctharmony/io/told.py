@@ -1,0 +1,40 @@
+"""Everything that is told of a study: the study, its models, and the sites onboarded to them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ctharmony.io.records import RunRecord, model_record, site_record, study_record
+from ctharmony.io.tables import read_table
+
+
+def told_of_study(
+    given: Any, params: Any, weights: bool, tags: Mapping[str, str]
+) -> list[RunRecord]:
+    """Records of a finished study, the parent first.
+
+    Args:
+        given: paths `report`, and folders `models`, `evaluation` (in their order)
+            and `adapted` (ending in model and site).
+        params: `study`, `models` (name -> settings), the whole `config`,
+            `sheets`, and `demonstrations` (folders).
+        weights: whether the models' weights are kept and registered.
+        tags: what is the same for all of them.
+    """
+    parent = study_record(
+        params.study, params.config, given.report, params.sheets, params.demonstrations
+    )
+    told = [replace(parent, tags=dict(tags))]
+    folders = zip(given.models, given.evaluation, strict=True)
+    for (name, settings), (model, evaluation) in zip(params.models.items(), folders, strict=True):
+        child = model_record(name, model, evaluation, settings, weights)
+        registered = f"{params.study}-{name}" if weights else ""
+        told.append(replace(child, parent=parent.content, tags=dict(tags), registered=registered))
+        table = Path(evaluation) / "metrics.tsv"
+        metrics = read_table(table)
+        for folder in map(Path, given.get("adapted", [])):
+            if folder.parent.name == name:
+                onboarding = site_record(name, folder.name, str(folder), metrics)
+                told.append(replace(onboarding, parent=parent.content, tags=dict(tags)))
+    return told

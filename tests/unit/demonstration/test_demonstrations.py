@@ -69,11 +69,11 @@ def test_disjoint_lines_saturate_js_and_not_wasserstein():
 
 
 def test_reverse_kl_sits_on_one_mode_and_forward_kl_spans_both():
-    effort = Effort(steps=400, samples=256, width=32, critic_steps=2, learning_rate=5e-3)
+    effort = Effort(steps=500, samples=256, width=32, critic_steps=2, learning_rate=5e-3)
     forward = single_mode("kl", effort, 0)[0]
     reverse = single_mode("reverse_kl", effort, 0)[0]
-    assert forward["coverage"] >= 0.95 and abs(forward["mean"]) < 1.0
-    assert reverse["coverage"] <= 0.6 and abs(reverse["mean"]) > 1.5
+    assert forward["coverage"] >= 0.95 and abs(forward["mean"]) < 0.5
+    assert reverse["coverage"] <= 0.6 and abs(reverse["mean"]) > 1.3
 
 
 def test_only_a_held_critic_is_1_lipschitz():

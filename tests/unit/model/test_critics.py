@@ -40,6 +40,8 @@ def with_games(name: str, realism: str = "none") -> Settings:
     block = training_block()
     block["invariance"].update(divergence=name)
     block["realism"].update(divergence=realism)
+    if name == "gan":
+        block["critics"].update(lipschitz="spectral_norm")
     block["training"].update(steps=4, steps_per_epoch=2)
     return Settings.from_dict(block)
 

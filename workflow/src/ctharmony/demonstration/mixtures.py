@@ -99,12 +99,12 @@ def modes(
 
 
 def single_mode(name: str, effort: Effort, seed: int) -> tuple[dict[str, object], Tensor, Tensor]:
-    """A Gaussian of free mean and SD against two modes at -2 and 2: row, real, generated (n, 1).
+    """A Gaussian of free mean and SD against two modes at -1.5 and 1.5: row, real, generated (n, 1).
 
     Row: divergence, seed, mean, sd, density, coverage.
     """
-    target = Mixture(torch.tensor([[-2.0], [2.0]]), 0.3)
-    place = torch.tensor([0.5, 0.0], requires_grad=True)  # half the mean, half the log SD
+    target = Mixture(torch.tensor([[-1.5], [1.5]]), 0.4)
+    place = torch.tensor([0.4, -0.25], requires_grad=True)  # half the mean, half the log SD
 
     def make(generator: torch.Generator, count: int) -> Tensor:
         mean, sd = 2.0 * place[0], (2.0 * place[1]).exp()

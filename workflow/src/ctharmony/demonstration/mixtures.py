@@ -99,7 +99,7 @@ def modes(
 
 
 def single_mode(name: str, effort: Effort, seed: int) -> tuple[dict[str, object], Tensor, Tensor]:
-    """A Gaussian of free mean and SD against two modes at -1.5 and 1.5: row, real, generated (n, 1).
+    """A Gaussian of free mean and SD against two modes, -1.5 and 1.5: row, real, generated (n, 1).
 
     Row: divergence, seed, mean, sd, density, coverage.
     """

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ctharmony.registration.engine import prepare_fixed, register, register_to
+from ctharmony.registration.orientation import right_angles
 from ctharmony.registration.pyramid import Image
 from ctharmony.registration.settings import RegistrationSettings
 from ctharmony.registration.transforms import about, distance, rotation
@@ -70,6 +71,46 @@ def test_a_slab_finds_its_stretch_of_the_body(fixed, fixed_scan, settings):
     error = distance(result.transform, truth, fixed.points[-1].world())
     assert np.median(error) <= 0.3
     assert 0.3 < result.coverage < 0.6
+
+
+@pytest.mark.parametrize("turn", [np.diag([1.0, -1, -1]), np.eye(3)[[1, 2, 0]]])
+def test_a_header_turned_by_right_angles_is_mended_and_flagged(turn, fixed, fixed_scan, settings):
+    header = about(turn, np.zeros(3), np.zeros(3))
+    wrong = replace(fixed_scan, affine=header @ fixed_scan.affine)
+    result = register_to(fixed, wrong, replace(settings, orientation_search="always"))
+    assert result.turned and result.status == "warned" and "orientation" in result.reason
+    error = distance(result.transform, header, fixed.points[-1].world())
+    assert np.median(error) <= 0.15
+
+
+def test_the_other_orientations_are_not_taken_for_a_right_header(fixed, fixed_scan, settings):
+    result = register_to(fixed, fixed_scan, replace(settings, orientation_search="always"))
+    assert not result.turned and result.status == "ok"
+    assert result.confidence == pytest.approx(1.0)
+
+
+def test_the_24_orientations_are_rotations_and_differ():
+    turns = right_angles()
+    assert turns.shape == (24, 3, 3) and np.allclose(turns[0], np.eye(3))
+    assert np.allclose(np.linalg.det(turns), 1.0)
+    assert len({tuple(turn.ravel()) for turn in turns}) == 24
+
+
+def test_there_and_back_and_over_a_third_scan_agree(
+    fixed, fixed_scan, make_scan, make_organs, settings
+):
+    poses = [
+        about(rotation(np.array([0, 1.0, 0]), 6.0), np.zeros(3), np.array([8.0, 2, -9])),
+        about(rotation(np.array([1.0, 0, 0]), -5.0), np.zeros(3), np.array([-4.0, 6, 7])),
+    ]
+    one, two = (make_scan(make_organs(1), pose=pose, seed=3 + i) for i, pose in enumerate(poses))
+    to_one = register_to(fixed, one, settings).transform
+    to_two = register_to(fixed, two, settings).transform
+    back = register(one, fixed_scan, settings).transform
+    across = register(one, two, settings).transform
+    points = fixed.points[-1].world()
+    assert np.median(distance(back @ to_one, np.eye(4), points)) <= 0.15
+    assert np.median(distance(across @ to_one, to_two, points)) <= 0.2
 
 
 def test_noise_fails_and_says_so(fixed, settings):

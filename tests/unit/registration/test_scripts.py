@@ -21,6 +21,7 @@ CONFIG = {
     "template_mask": None,
     "template_spacing_mm": 3.0,
     "candidates": 3,
+    "group_mean_rounds": 1,
     "interpolation_order": 1,
 }
 
@@ -130,6 +131,46 @@ def test_a_file_can_be_the_template(study, tmp_path):
     truth = read_volume(root / "ingested/north/b0000/first_mask.nii.gz")
     share = (mask > 0).sum() * 27.0 / ((truth.hu > 0).sum() * np.prod(truth.spacing))
     assert share == pytest.approx(1.0, abs=0.05) and volume.hu.min() < -900
+
+
+def test_a_mean_of_the_group_leaves_out_what_failed(study, tmp_path):
+    root, settings = study
+    folders = [str(root / f"ingested/{site}/b0000") for site in ("north", "south")]
+    run("template", {"ingested": folders}, tmp_path / "mean", settings | {"template": "group_mean"})
+    record = read_json(tmp_path / "mean/template.json")
+    assert record["source"].startswith("mean of 2 scans begun at ")
+    mean = read_volume(tmp_path / "mean/template.nii.gz")
+    medoid = read_volume(study[0] / "template/template.nii.gz")
+    inside = read_volume(tmp_path / "mean/template_mask.nii.gz").hu > 0
+    # one patient twice: the mean looks like either, with less noise
+    assert mean.hu.shape == medoid.hu.shape
+    assert np.abs(mean.hu - medoid.hu)[inside].mean() < 25
+    assert (
+        np.diff(mean.hu, axis=0)[20:30, 35:45].std()
+        < np.diff(medoid.hu, axis=0)[20:30, 35:45].std()
+    )
+
+
+def test_deformed_volumes_come_with_a_displacement_that_itk_reads(study, tmp_path):
+    root, settings = study
+    inputs = {"ingested": str(root / "ingested/south/b0000"), "template": str(root / "template")}
+    on = settings | {"deformable": settings["deformable"] | {"enabled": True}}
+    run("register", inputs, tmp_path / "out", on)
+    assert not (tmp_path / "out/static_displacement.nii.gz").exists()
+    sitk = pytest.importorskip("SimpleITK")
+    field = sitk.ReadImage(str(tmp_path / "out/second_displacement.nii.gz"), sitk.sitkVectorFloat64)
+    by_itk = sitk.DisplacementFieldTransform(field)
+    affine = from_itk((tmp_path / "out/second.tfm").read_text())
+    flip = np.array([-1, -1, 1])
+    points = np.random.default_rng(0).uniform(-60, 60, (50, 3))
+    moved = np.array([by_itk.TransformPoint(tuple(p * flip)) for p in points]) * flip
+    shift = np.linalg.norm(moved - (points @ affine[:3, :3].T + affine[:3, 3]), axis=1)
+    assert np.median(shift) < 1.0  # one patient in two poses: little is left to deform
+    template = read_volume(root / "template/template.nii.gz")
+    volume = read_volume(tmp_path / "out/second.nii.gz")
+    mask = read_volume(root / "template/template_mask.nii.gz").hu > 0
+    shown = mask & (volume.hu > -1024)
+    assert np.abs(volume.hu - template.hu)[shown].mean() < 25
 
 
 def test_no_training_scan_is_said_in_words(study, tmp_path):

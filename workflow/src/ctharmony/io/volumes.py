@@ -89,7 +89,21 @@ def write_volume(
     if np.issubdtype(dtype, np.integer) and array.dtype != dtype:
         limits = np.iinfo(dtype)
         array = np.clip(np.rint(array), limits.min, limits.max)
-    image = nib.Nifti1Image(np.asarray(array, dtype=dtype).T, affine)
+    _write(Path(path), nib.Nifti1Image(np.asarray(array, dtype=dtype).T, affine), affine)
+
+
+def write_displacement(path: str | Path, vectors: np.ndarray, affine: np.ndarray) -> None:
+    """Write a displacement (3, slices, rows, columns), RAS mm, as the vector NIfTI that ITK reads.
+
+    ITK wants five dimensions and vectors in LPS.
+    """
+    lps = vectors * np.array([-1, -1, 1], dtype=np.float32).reshape(3, 1, 1, 1)
+    image = nib.Nifti1Image(lps.transpose(3, 2, 1, 0)[:, :, :, None].astype(np.float32), affine)
+    image.header.set_intent("vector")
+    _write(Path(path), image, affine)
+
+
+def _write(path: Path, image: nib.Nifti1Image, affine: np.ndarray) -> None:
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code="scanner")
     image.set_qform(affine, code="scanner")

@@ -32,6 +32,21 @@ class Evidence:
     coverage: float
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Attributes:
+        matrix: (4, 4) world RAS mm, fixed points to moving points.
+        agreement: share of the pushed-off starts that came back.
+        score: how starts are ranked (starts.rank) at the coarsest level.
+    """
+
+    matrix: np.ndarray
+    agreement: float
+    score: float
+
+
 def measure(fixed: Level, moving: Level, transform: np.ndarray) -> Evidence:
     """Evidence of the (4, 4) world map `transform` at one level.
 
@@ -62,28 +77,52 @@ def joint_of_ranks(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return joint
 
 
+def confidence(evidence: Evidence, agreement: float, settings: RegistrationSettings) -> float:
+    """0 .. 1: geometric mean of three shares of what is asked for, each at most 1.
+
+    Information counts in full at twice the least accepted, coverage at twice the least accepted,
+    agreement where half of the pushed-off starts came back.
+    """
+    shares = (
+        evidence.explained / (2 * settings.minimum_information),
+        evidence.coverage / (2 * settings.minimum_coverage),
+        agreement / 0.5,
+    )
+    return float(np.prod([min(1.0, share) for share in shares]) ** (1 / 3))
+
+
 def judge(
-    evidence: Evidence, transform: np.ndarray, agreement: float, settings: RegistrationSettings
+    evidence: Evidence, found: Found, settings: RegistrationSettings, turned: bool = False
 ) -> tuple[str, str]:
     """(status, reason): failed when the map cannot be right, warned when it may be wrong."""
-    widest, narrowest = stretches(transform)[[0, 2]]
+    widest, narrowest = stretches(found.matrix)[[0, 2]]
     limit = settings.maximum_stretch
     if evidence.explained < settings.minimum_information:
         return "failed", (
             f"the scan explains {evidence.explained:.1%} of the template's information where "
             f"{settings.minimum_information:.0%} is needed: not this body part, or not found"
         )
-    if widest > limit or narrowest < 1 / limit or np.linalg.det(transform[:3, :3]) <= 0:
+    if widest > limit or narrowest < 1 / limit or np.linalg.det(found.matrix[:3, :3]) <= 0:
         return "failed", (
             f"the map stretches by {narrowest:.2f} to {widest:.2f}, beyond {limit:.2f}: "
             "the match is not anatomical"
+        )
+    return _doubts(evidence, found, settings, turned)
+
+
+def _doubts(
+    evidence: Evidence, found: Found, settings: RegistrationSettings, turned: bool
+) -> tuple[str, str]:
+    if turned:
+        return "warned", (
+            "the header's orientation does not fit; another one does and is used: check the header"
         )
     if evidence.coverage < settings.minimum_coverage:
         return "warned", (
             f"the scan shows {evidence.coverage:.0%} of the template's body where "
             f"{settings.minimum_coverage:.0%} is asked for"
         )
-    if agreement < LONELY:
+    if found.agreement < LONELY:
         return "warned", "no other starting position came to this place; look at the picture"
     return "ok", ""
 

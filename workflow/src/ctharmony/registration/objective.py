@@ -35,6 +35,10 @@ class Alignment:
     gradient: torch.Tensor | None = None
     curvature: torch.Tensor | None = None
 
+    def of(self, chosen: torch.Tensor) -> "Alignment":
+        """The values and gradients of some of the maps."""
+        return Alignment(self.value[chosen], self.overlap[chosen], self.gradient[chosen])
+
 
 def align(
     fixed: FixedPoints, moving: MovingGrid, maps: torch.Tensor, normalized: bool, slopes: bool

@@ -13,6 +13,7 @@ from ctharmony.registration.objective import Alignment
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-2, 0.2, 8.0
 DAMPING_RANGE = (1e-7, 1e6)
 RIDGE = 1e-9
+LEAST_FALL = 0.02
 
 
 @dataclass(frozen=True)
@@ -42,37 +43,65 @@ class Rules:
 
 
 def ascend(
-    evaluate: Callable[[torch.Tensor], Alignment], maps: torch.Tensor, rules: Rules
+    evaluate: Callable[[torch.Tensor, torch.Tensor], Alignment], maps: torch.Tensor, rules: Rules
 ) -> Ascent:
-    """Climb from each of the (B, 3, 4) maps; maps of a batch do not influence one another."""
-    here = evaluate(maps)
-    damping = torch.full_like(here.value.double(), DAMPING_START)
-    active = torch.ones_like(damping, dtype=torch.bool)
+    """Climb from each of the (B, 3, 4) maps; maps of a batch do not influence one another.
+
+    `evaluate` takes maps and which of the batch (their numbers) they are. Ascents that are done
+    cost nothing more.
+    """
+    rows = torch.arange(len(maps))
+    here = evaluate(maps, rows)
+    ends = Ascent(maps.clone(), here.value.clone(), here.overlap.clone())
+    curvature, damping = here.curvature, torch.full_like(here.value.double(), DAMPING_START)
     for _ in range(rules.iterations):
-        trial, size = _step(maps, here, damping, rules.rigid)
-        there = evaluate(trial)
-        allowed = there.overlap >= torch.minimum(here.overlap, torch.tensor(rules.floor))
-        better = (there.value > here.value) & allowed & active
+        trial, size = _step(maps, here, curvature, damping, rules.rigid)
+        there = evaluate(trial, rows)
+        allowed = there.overlap >= here.overlap.clamp(max=rules.floor)
+        better = (there.value > here.value) & allowed
+        curvature = _learn(curvature, (trial - maps).flatten(1), here.gradient - there.gradient)
         maps = torch.where(better[:, None, None], trial, maps)
         here = _choose(better, there, here)
         damping = torch.where(better, damping * DAMPING_DOWN, damping * DAMPING_UP)
         damping = damping.clamp(*DAMPING_RANGE)
-        active &= size > rules.tolerance_mm
-        if not active.any():
+        ends.maps[rows], ends.value[rows], ends.overlap[rows] = maps, here.value, here.overlap
+        going = size > rules.tolerance_mm
+        if not going.any():
             break
-    return Ascent(maps, here.value, here.overlap)
+        rows, maps, curvature, damping = rows[going], maps[going], curvature[going], damping[going]
+        here = here.of(going)
+    return ends
+
+
+def _learn(curvature: torch.Tensor, step: torch.Tensor, fall: torch.Tensor) -> torch.Tensor:
+    """The curvature (B, 12, 12) after a step (B, 12) along which the gradient fell by `fall`.
+
+    Source: the BFGS update (Nocedal and Wright, Numerical Optimization, equation 6.19). The
+    Gauss-Newton start takes every edge for one that the fixed scan explains, so between patients
+    it is far too stiff; the gradients seen on the way correct it. Steps along which the measure is
+    not concave teach nothing.
+    """
+    along = (curvature @ step[:, :, None])[:, :, 0]
+    expected, found = (step * along).sum(1), (step * fall).sum(1)
+    learnt = (found > LEAST_FALL * expected) & (expected > 0)
+    new = curvature - along[:, :, None] * along[:, None] / expected.clamp_min(1e-300)[:, None, None]
+    new = new + fall[:, :, None] * fall[:, None] / found.clamp_min(1e-300)[:, None, None]
+    return torch.where(learnt[:, None, None], new, curvature)
 
 
 def _step(
-    maps: torch.Tensor, here: Alignment, damping: torch.Tensor, rigid: bool
+    maps: torch.Tensor,
+    here: Alignment,
+    curvature: torch.Tensor,
+    damping: torch.Tensor,
+    rigid: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Trial maps and how far (mm, root mean square over the points) they move."""
+    gradient = here.gradient[:, :, None]
     if rigid:
         basis = _rigid_basis(maps)
         turned = basis.transpose(1, 2)
-        gradient, curvature = turned @ here.gradient[:, :, None], turned @ here.curvature @ basis
-    else:
-        gradient, curvature = here.gradient[:, :, None], here.curvature
+        gradient, curvature = turned @ gradient, turned @ curvature @ basis
     diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
     ridge = damping[:, None] * diagonal + RIDGE * diagonal.amax(1, keepdim=True) + 1e-300
     step = torch.linalg.solve(curvature + torch.diag_embed(ridge), gradient)[:, :, 0]
@@ -110,10 +139,8 @@ def _generators(dtype: torch.dtype) -> torch.Tensor:
 
 
 def _choose(better: torch.Tensor, there: Alignment, here: Alignment) -> Alignment:
-    one, two = better[:, None], better[:, None, None]
     return Alignment(
         torch.where(better, there.value, here.value),
         torch.where(better, there.overlap, here.overlap),
-        torch.where(one, there.gradient, here.gradient),
-        torch.where(two, there.curvature, here.curvature),
+        torch.where(better[:, None], there.gradient, here.gradient),
     )

@@ -1,6 +1,6 @@
 """From a scan to what registration samples: pooled levels, a monotone intensity scale, a mask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -47,6 +47,12 @@ class Level:
     body: np.ndarray
     affine: np.ndarray
     field: np.ndarray
+
+    def turned(self, turn: np.ndarray) -> "Level":
+        """The level as if its header were turned back by a rotation (3, 3) about the origin."""
+        back = np.eye(4)
+        back[:3, :3] = turn.T
+        return replace(self, affine=back @ self.affine)
 
 
 def build_levels(image: Image, settings: RegistrationSettings) -> list[Level]:

@@ -63,6 +63,28 @@ def resample(
     return values
 
 
+def resample_at(
+    volume: np.ndarray,
+    affine: np.ndarray,
+    places: np.ndarray,
+    order: int,
+    outside: float = OUTSIDE_HU,
+) -> np.ndarray:
+    """The moving scan at `places` (3, z, y, x) in world mm (x, y, z), interpolated once.
+
+    Orders and `outside` as for `resample`; for maps that are no matrix.
+    """
+    to_voxel = np.linalg.inv(affine).astype(np.float32)
+    voxels = np.tensordot(to_voxel[:3, :3], places, 1) + to_voxel[:3, 3].reshape(3, 1, 1, 1)
+    source = np.asarray(volume, dtype=np.float32)
+    values = ndimage.map_coordinates(
+        source, voxels[::-1], output=np.float32, order=order, mode="nearest"
+    )
+    for place, size in zip(voxels[::-1], volume.shape, strict=True):
+        values[(place < -0.5) | (place > size - 0.5)] = outside
+    return values
+
+
 def _reached(
     matrix: np.ndarray, offset: np.ndarray, source: tuple[int, ...], shape: tuple[int, ...]
 ) -> np.ndarray:

@@ -8,6 +8,7 @@ import torch
 
 from ctharmony.registration.pyramid import Level
 
+QUICK_POINTS = 2000
 EDGE_FLOOR = 0.3  # share of the mean edge strength given to flat places, so none goes unsampled
 
 
@@ -57,6 +58,10 @@ class FixedPoints:
     def world(self) -> np.ndarray:
         """(N, 3) positions in mm."""
         return self.unit[:3].T.double().numpy() * self.frame.radius + self.frame.centre
+
+    def quick(self) -> "FixedPoints":
+        """About QUICK_POINTS of the samples, for the climbs from many starts."""
+        return self.thinned(max(1, self.bins.numel() // QUICK_POINTS))
 
     def thinned(self, step: int) -> "FixedPoints":
         """Every `step`-th sample."""

@@ -19,14 +19,14 @@ from ctharmony.registration.starts import (
     starting_maps,
 )
 
-TOLERANCE = 0.004  # of the level's voxel size
+TOLERANCE = 0.02  # of the level's voxel size: the next level goes on from there
+LAST_TOLERANCE = 0.005  # the finest level's
 SAME_MM = 2.0  # ends closer than this are one
 AGREE_MM = 16.0  # two coarse voxels
 LEAST_OVERLAP = 0.1
-SEMIFINALISTS = 6
+SEMIFINALISTS = 4
 SHAKES = ((0, 0, 0), (2, 0, 0), (0, 2, 0), (0, 0, 2), (0, 0, 4))  # in coarse voxels
 FINALISTS = 3
-QUICK_POINTS = 2000  # the many starts climb on few points
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,17 @@ class Climb:
         rules = Rules(
             rigid,
             self.settings.iterations[self.number],
-            TOLERANCE * self.settings.levels_mm[self.number],
+            self.tolerance_mm,
             LEAST_OVERLAP,
         )
-        return ascend(lambda m: align(self.points, self.grid, m, normalized, True), maps, rules)
+        return ascend(lambda m, _: align(self.points, self.grid, m, normalized, True), maps, rules)
+
+    @property
+    def tolerance_mm(self) -> float:
+        """A step that is no longer worth taking."""
+        levels = self.settings.levels_mm
+        last = self.number == len(levels) - 1
+        return (LAST_TOLERANCE if last else TOLERANCE) * levels[self.number]
 
     def best(self, found: Ascent, most: int) -> Ascent:
         """At most `most` distinct ends, the best first."""
@@ -63,27 +70,26 @@ class Climb:
 
 def search(
     fixed: FixedScan, moving: Level, settings: RegistrationSettings
-) -> tuple[torch.Tensor, float]:
-    """Maps (few, 3, 4), the best first, and the share of refined starts that agree with it.
+) -> tuple[torch.Tensor, float, float]:
+    """Maps (few, 3, 4), the best first, the share of pushed-off starts that agree, and the score.
 
     Between two patients mutual information has many small hills, so the best ends are pushed off
     and climb again: what comes back to the same place can be believed.
     """
     points, rigid = fixed.points[0], settings.motion == "rigid"
     climb = Climb(points, moving_grid(moving, points.count), settings, 0)
-    step = max(1, points.bins.numel() // QUICK_POINTS)
-    quick = replace(climb, points=points.thinned(step))
+    quick = replace(climb, points=points.quick())
     offsets = shifts(fixed.levels[0], moving, settings.shift_step_mm)
     turns = rotations(settings.rotation_degrees)
     maps = starting_maps(points, turns, offsets, body_middle(moving))
     maps = best_starts(points, climb.grid, maps, settings.kept_starts)
     found = quick.best(quick.refine(maps, True), SEMIFINALISTS)
-    found = quick.best(quick.refine(found.maps, rigid), FINALISTS)
-    found = climb.best(climb.refine(found.maps, rigid), 1)
-    again = climb.refine(shake(found.maps, settings.levels_mm[0]), rigid)
-    best = climb.best(again, 2)
+    found = quick.best(quick.refine(found.maps, rigid), 1)
+    again = quick.refine(shake(found.maps, settings.levels_mm[0]), rigid)
+    best = climb.best(climb.refine(quick.best(again, FINALISTS).maps, rigid), 2)
     near = [map_distance(best.maps[0], other) <= AGREE_MM for other in again.maps]
-    return best.maps, sum(near) / len(near)
+    score = float(rank(best.value, best.overlap, points)[0])
+    return best.maps, sum(near) / len(near), score
 
 
 def shake(maps: torch.Tensor, voxel_mm: float) -> torch.Tensor:

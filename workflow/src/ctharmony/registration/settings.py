@@ -1,6 +1,6 @@
 """What a study may set about registration, checked once."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 
@@ -19,6 +19,11 @@ class RegistrationSettings:
         rotation_degrees: size of the rotations among the starting positions.
         shift_step_mm: step between the starting positions along the body.
         kept_starts: starting positions refined at the coarsest level.
+        detail_information: share of the fixed entropy explained from which the finest level is
+            climbed: scans of two patients share no fine detail, and what is left is noise.
+        orientation_search: never, doubtful (when less than doubtful_information is explained) or
+            always: all 24 turns of the axes are tried beside the header's.
+        doubtful_information: see orientation_search.
         minimum_coverage: share of the template's body a scan must show not to be flagged.
         minimum_information: lowest share of the fixed entropy explained that is not a failure.
         maximum_stretch: largest stretch or shrinkage factor that is not a failure.
@@ -34,6 +39,9 @@ class RegistrationSettings:
     rotation_degrees: float
     shift_step_mm: float
     kept_starts: int
+    detail_information: float
+    orientation_search: str
+    doubtful_information: float
     minimum_coverage: float
     minimum_information: float
     maximum_stretch: float
@@ -45,6 +53,11 @@ class RegistrationSettings:
                 "registration: levels_mm, points, bins and iterations need one entry per level; "
                 "give all four lists the same length"
             )
+
+    def at(self, levels_mm: tuple[float, ...]) -> "RegistrationSettings":
+        """The settings with other pyramid levels, for what needs the pooled scans alone."""
+        alike = (1,) * len(levels_mm)
+        return replace(self, levels_mm=levels_mm, points=alike, bins=alike, iterations=alike)
 
     @classmethod
     def from_config(cls, block: dict[str, Any]) -> "RegistrationSettings":

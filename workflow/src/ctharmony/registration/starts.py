@@ -52,10 +52,10 @@ def starting_maps(
 
 def body_middle(level: Level) -> np.ndarray:
     """(3,) world mm: mean of the body along x and y, middle of the scan along z."""
-    voxels = np.argwhere(level.body)[:, ::-1].astype(np.float64)
-    middle = voxels.mean(axis=0)
-    middle[2] = (voxels[:, 2].min() + voxels[:, 2].max()) / 2
-    return level.affine[:3, :3] @ middle + level.affine[:3, 3]
+    world = _body_points(level)
+    middle = world.mean(axis=0)
+    middle[2] = (world[:, 2].min() + world[:, 2].max()) / 2
+    return middle
 
 
 def best_starts(
@@ -95,5 +95,12 @@ def map_distance(first: torch.Tensor, second: torch.Tensor) -> float:
 
 
 def _height(level: Level) -> float:
-    rows = np.flatnonzero(level.body.any(axis=(1, 2)))
-    return float((rows[-1] - rows[0] + 1) * np.linalg.norm(level.affine[:3, 2]))
+    """Length (mm) of the body along the world's z."""
+    along = _body_points(level)[:, 2]
+    return float(along.max() - along.min() + np.abs(level.affine[2, :3]).max())
+
+
+def _body_points(level: Level) -> np.ndarray:
+    """(n, 3) world positions of the body's voxels, mm."""
+    voxels = np.argwhere(level.body)[:, ::-1]
+    return voxels @ level.affine[:3, :3].T + level.affine[:3, 3]

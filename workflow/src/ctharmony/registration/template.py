@@ -52,7 +52,7 @@ def medoid(
     scans = [prepare_fixed(image, coarse, seed) for image in images]
     likeness = np.zeros((len(images), len(images)))
     for one, two in combinations(range(len(images)), 2):
-        transform, _ = find_transform(scans[one], scans[two].levels, coarse)
+        transform = find_transform(scans[one], scans[two].levels, coarse).matrix
         there = measure(scans[one].levels[-1], scans[two].levels[-1], transform)
         back = measure(scans[two].levels[-1], scans[one].levels[-1], np.linalg.inv(transform))
         shared = np.sqrt(min(there.coverage, back.coverage))

@@ -8,11 +8,10 @@ from scipy import ndimage
 
 from ctharmony.registration.deformable import (
     DeformableSettings,
-    Displacement,
     correlation_force,
     deform,
-    unfolded,
 )
+from ctharmony.registration.displacement import Displacement, unfolded
 from ctharmony.registration.pyramid import Image, build_levels
 from ctharmony.registration.resampling import Grid, resample_at
 

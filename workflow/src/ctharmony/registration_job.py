@@ -6,7 +6,8 @@ from typing import Any
 from ctharmony.io import registered
 from ctharmony.io.volumes import read_volume, write_displacement
 from ctharmony.registration import template
-from ctharmony.registration.deformable import DeformableSettings, Displacement, deform
+from ctharmony.registration.deformable import DeformableSettings, deform
+from ctharmony.registration.displacement import Displacement
 from ctharmony.registration.engine import RegistrationResult, prepare_fixed, register_to
 from ctharmony.registration.group_mean import group_mean
 from ctharmony.registration.pictures import quality_picture

@@ -49,7 +49,12 @@ def work(name: str, pipe) -> None:
     tool(as_itk(small.hu, small.affine), as_itk(small.hu + 1, small.affine))
     pipe.send("ready")
     for suite, number in iter(pipe.recv, None):
-        pipe.send(measured(tool, make_case(suite, number)))
+        try:
+            case = make_case(suite, number)
+        except Exception as error:  # a case that cannot be made is no failure of the tool
+            pipe.send({"no_case": f"{suite} {number}: {error}"})
+            continue
+        pipe.send(measured(tool, case))
 
 
 def measured(tool, case: Case) -> dict:
@@ -102,9 +107,12 @@ class Tool:
         self.pipe.send((suite, number))
         try:
             if self.pipe.poll(self.limit_s):
-                return self.pipe.recv()
+                figures = self.pipe.recv()
+                if "no_case" in figures:
+                    sys.exit(f"the case could not be made: {figures['no_case']}")
+                return figures
         except EOFError:
-            pass
+            print(f"{self.name} died on {suite} {number}", file=sys.stderr)
         self.stop()
         return dict.fromkeys(SHOWN, float("nan")) | {"tre_median_mm": 1e3, "tre_max_mm": 1e3}
 

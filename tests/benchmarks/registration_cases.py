@@ -200,7 +200,7 @@ def mni(step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     from nilearn import datasets
 
     images = [
-        getattr(datasets, f"load_mni152_{name}")(resolution=step)
+        getattr(datasets, f"load_mni152_{name}")(resolution=round(step))
         for name in ("template", "gm_template", "wm_template")
     ]
     t1, grey, white = (np.asarray(i.dataobj, np.float32).T.copy() for i in images)

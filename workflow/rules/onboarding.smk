@@ -16,8 +16,8 @@ rule onboarding:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         target=config["target"],
         settings={name: config[name] for name in ("harmonization", "onboarding_study")},

@@ -17,6 +17,7 @@ MENDS = {
     errno.EACCES: "writing is not allowed; correct the folder's owner or mode",
 }
 FOLLOWER = "CTHARMONY_STARTED_BY_SRUN"
+OF_THE_JOB = ("SLURM_JOB_ID", "SLURM_JOBID", "SLURM_CONF", "SLURM_CLUSTER_NAME")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -73,9 +74,9 @@ def spread_over_nodes(nodes: int, tasks_per_node: int) -> None:
         "srun", f"--nodes={nodes}", f"--ntasks-per-node={tasks_per_node}",
         f"--ntasks={nodes * tasks_per_node}", "--overlap", "--kill-on-bad-exit=1",
     ]  # fmt: skip
-    tasks = subprocess.Popen(
-        [*command, sys.executable, *sys.argv], env={**os.environ, FOLLOWER: "1"}
-    )
+    # Snakemake's own step holds one node and says so in variables that srun would believe
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_") or k in OF_THE_JOB}
+    tasks = subprocess.Popen([*command, sys.executable, *sys.argv], env={**kept, FOLLOWER: "1"})
     for name in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(name, lambda number, _: tasks.send_signal(number))
     sys.exit(tasks.wait())

@@ -1,0 +1,143 @@
+"""What every kind of change plans anew: a table of job counts, read off dry runs."""
+
+import copy
+import os
+
+import pytest
+
+from ctharmony.cohort import load_cohort
+from ctharmony.commands import main
+from small_study import finished_small_study
+from study import simulated_rows
+
+pytestmark = pytest.mark.workflow
+AGGREGATES = {"evaluate": 1, "report": 1, "track": 1, "study": 1}
+OF_A_SITE = {"simulate": 1, "ingest": 1, "register": 1, "baseline": 1, "harmonize": 1}
+BUMPED = """\
+import os
+from ctharmony.versions import VERSIONS
+VERSIONS[os.environ["BUMPED_STAGE"]] += 1
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, shared_folder):
+    """The small study (two reference sites, one query site, a batch each), run to its end."""
+    return finished_small_study(tmp_path_factory.mktemp("finished"), shared_folder)
+
+
+@pytest.fixture
+def study(finished):
+    """The finished study; config and sheets are as before after each test."""
+    kept = copy.deepcopy((finished.config, finished.manifests))
+    yield finished
+    finished.config, finished.manifests = kept
+    finished.environment, finished.withdrawn = {}, set()
+    finished.write()
+
+
+def join_query_site(study):
+    study.manifests["meadow"] = ("query", "meadow", simulated_rows("meadow", "query", study.config))
+
+
+def append_scan(site):
+    def change(study):
+        rows = study.manifests[site][2]
+        name = f"{site}-99"
+        study.manifests[site][2].append({**rows[0], "scan": name, "subject": name, "split": "test"})
+
+    return change
+
+
+def withdraw(site):
+    def change(study):
+        study.withdrawn.add(site)
+
+    return change
+
+
+def promote(study):
+    _, scanner, rows = study.manifests["summit"]
+    study.manifests["summit"] = ("reference", scanner, rows)
+
+
+def nothing(study):
+    pass
+
+
+def change_setting(block, key, value):
+    def change(study):
+        study.config[block][key] = value
+
+    return change
+
+
+def bump(stage):
+    """A new version of ctharmony whose numbers of one stage differ."""
+
+    def change(study):
+        folder = study.folder / "bumped"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(BUMPED)
+        path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+        study.environment = {"PYTHONPATH": path, "BUMPED_STAGE": stage}
+
+    return change
+
+
+MODEL_AND_BELOW = {"template": 1, "train": 1, "survey": 1, **AGGREGATES}
+TABLE = {
+    "nothing": (nothing, {}),
+    "query site joins": (
+        join_query_site, {**OF_A_SITE, "adapt": 1, "features": 2, "survey": 1, **AGGREGATES},
+    ),
+    "scan appended to the query site": (
+        append_scan("summit"), {**OF_A_SITE, "adapt": 1, "features": 2, "survey": 1, **AGGREGATES},
+    ),
+    "scan appended to a reference site": (
+        append_scan("harbour"),
+        {**OF_A_SITE, **MODEL_AND_BELOW, "register": 3, "adapt": 1, "harmonize": 3, "features": 4},
+    ),
+    "query site withdrawn": (withdraw("summit"), {"survey": 1, **AGGREGATES}),
+    "reference site withdrawn": (
+        withdraw("harbour"),
+        {**MODEL_AND_BELOW, "register": 2, "adapt": 1, "harmonize": 2, "features": 2},
+    ),
+    "query site becomes reference": (
+        promote, {**OF_A_SITE, **MODEL_AND_BELOW, "register": 3, "harmonize": 3, "features": 4},
+    ),
+    "new version of ingest": (
+        bump("ingest"),
+        {"ingest": 3, "register": 3, "baseline": 3, "features": 6, "adapt": 1, "harmonize": 3,
+         **MODEL_AND_BELOW},
+    ),
+    "new version of harmonize": (bump("harmonize"), {"harmonize": 3, "features": 3, **AGGREGATES}),
+    "new version of report": (bump("report"), {"report": 1, "track": 1, "study": 1}),
+    "setting of the report": (
+        change_setting("report", "few", 11), {"report": 1, "track": 1, "study": 1},
+    ),
+    "setting of the tracking": (change_setting("tracking", "retries", 2), {"track": 1, "study": 1}),
+}  # fmt: skip
+
+
+def test_withdrawn_outputs_are_kept_aside(file_study, monkeypatch, capsys):
+    monkeypatch.chdir(file_study.folder)
+    for stage in ("ingested", "harmonized/factorised", "features/none"):
+        for site in ("alpha", "beta"):
+            (file_study.results / stage / site / "b0000").mkdir(parents=True)
+    assert main(["withdraw", "config/config.yaml", "alpha"]) == 1
+    assert "'alpha' is the target; name another" in capsys.readouterr().err
+    assert main(["withdraw", "config/config.yaml", "beta", "--why", "2026-11"]) == 0
+    kept = file_study.results / "withdrawn" / "beta"
+    assert (kept / "harmonized" / "factorised" / "beta" / "b0000").is_dir()
+    assert not list(file_study.results.glob("ingested/beta"))
+    cohort = load_cohort("config/sites.tsv", 8, file_study.config["split"])
+    assert list(cohort.sites) == ["alpha"] and cohort.withdrawn == {"beta": "query"}
+
+
+@pytest.mark.parametrize("kind", TABLE)
+def test_a_change_plans_what_it_must(study, kind):
+    change, expected = TABLE[kind]
+    change(study)
+    study.write()
+    assert study.planned() == expected

@@ -16,7 +16,7 @@ help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## run the embedded demo study on all cores
-	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --workflow-profile workflow/profiles/default --logger rich
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --workflow-profile workflow/profiles/default --logger ctharmony
 	@printf 'Report:    %s\nMLflow UI: %s\n' results/demo/report.html 'make mlflow'
 
 test: $(READY)  ## run the tests

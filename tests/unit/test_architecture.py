@@ -68,7 +68,7 @@ def test_only_tracking_imports_mlflow(root):
         for path in library_files(root)
         if any(name.split(".")[0] == "mlflow" for name in imported(path))
     ]
-    assert set(users) <= {"tracking.py", "tracking_registry.py"}
+    assert all(name.startswith("tracking") for name in users), users
 
 
 def test_numeric_packages_have_no_way_to_disk(root):

@@ -116,7 +116,7 @@ def test_changed_content_is_a_new_run_and_the_old_one_is_no_longer_current(resul
     assert current[after[0]["run"]] == "yes"
 
 
-def test_models_are_registered_once_and_the_newest_is_current(results, folder):
+def test_models_are_registered_once_and_the_newest_is_the_champion(results, folder):
     first = tracking.track("fabricated", told(results), folder, EMBEDDED)["runs"][1]["run"]
     for beta in (2.0, 2.0):
         second = tracking.track("fabricated", told(results, beta), folder, EMBEDDED)["runs"][1]
@@ -124,7 +124,7 @@ def test_models_are_registered_once_and_the_newest_is_current(results, folder):
     assert versions["run_id"].to_dict() == {1: first, 2: second["run"]}
     assert set(versions["name"]) == {"fabricated-plain"}
     aliases = values_of(folder, "registered_model_aliases")
-    assert aliases[["alias", "version"]].to_numpy().tolist() == [["current", 2]]
+    assert aliases[["alias", "version"]].to_numpy().tolist() == [["champion", 2]]
 
 
 def test_sheets_are_inputs_of_the_study(results, folder):

@@ -23,7 +23,7 @@ METRIC_COLUMNS = [
     "n",
 ]
 METHODS = {"none", "histogram_matching", "band_energy", "physics_control", "ctharmony"}
-AGGREGATES = {"survey", "evaluate", "report", "track"}
+AGGREGATES = {"survey", "package", "evaluate", "report", "track"}
 
 
 def metrics_of(study) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def test_a_new_query_site_reruns_only_its_own_jobs(finished_study):
     study.finish()
     after = study.fingerprints()
     redone = ("benchmarks/survey/", "benchmarks/evaluate/", "benchmarks/report/")
-    aggregates = ("survey/", "evaluation/", "report.html", "mlflow/", *redone)
+    aggregates = ("survey/", "evaluation/", "packages/", "report.html", "mlflow/", *redone)
     kept = {name: value for name, value in before.items() if not name.startswith(aggregates)}
     assert {name: after.get(name) for name in kept} == kept
     assert "meadow" in set(metrics_of(study).site)

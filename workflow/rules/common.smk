@@ -116,3 +116,27 @@ def demonstrated():
     """Folders of the demonstrations that have been run -> when; the report shows them."""
     folders = [Path(at("divergence_study"), name) for name in DEMONSTRATIONS]
     return {str(folder): folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}
+
+
+def training_settings(wildcards):
+    """The model's settings; where a fetched model comes from is none of them."""
+    return {key: value for key, value in MODELS[wildcards.model].items() if key != "source"}
+
+
+def packaged_settings(model):
+    """What a harmonizer needs to know beside its weights."""
+    return {
+        "study": config["study"],
+        "model": model,
+        "target": config["target"],
+        "harmonization": config["harmonization"],
+        "quality": config["ingest"]["quality"],
+        "input": config["ingest"]["input"],
+    }
+
+
+def exported():
+    """DICOM of every harmonized batch, where the study asks for it."""
+    if not config["export"]["dicom"]:
+        return []
+    return expand(every_batch("dicom/{model}/{site}/{batch}"), model=list(MODELS))

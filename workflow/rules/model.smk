@@ -11,6 +11,8 @@ rule train:
         log_of("train", "model"),
     benchmark:
         benchmark_of("train", "model")
+    wildcard_constraints:
+        model="|".join(sorted(set(MODELS) - set(FETCHED))) or NEVER,
     conda:
         ENVIRONMENT
     threads: lambda wildcards: MODELS[wildcards.model]["threads"]
@@ -20,7 +22,7 @@ rule train:
         rows=rows_of_role("reference"),
         sites=sites_of("reference"),
         withdrawn=withdrawn_sites("reference"),
-        settings=lambda wildcards: MODELS[wildcards.model],
+        settings=training_settings,
         operator_settings=config["harmonization"]["operator"],
         checkpoint=at("checkpoints/{model}"),
         seed=config["seed"],
@@ -47,7 +49,7 @@ rule adapt:
         runtime=growing(60),
     params:
         rows=lambda wildcards: list(COHORT.sites[wildcards.site].rows),
-        settings=lambda wildcards: MODELS[wildcards.model],
+        settings=training_settings,
         operator_settings=config["harmonization"]["operator"],
         seed=config["seed"],
         version=VERSIONS["adapt"],

@@ -79,6 +79,8 @@ def study_scanners():
 COHORT = load_study()
 SCANNERS = study_scanners()
 MODELS = expand_models(config)
+FETCHED = [name for name, settings in MODELS.items() if settings["source"]]
+NEVER = "(?!)"  # matches no wildcard
 DEMONSTRATIONS = [name for name in config["divergence_study"] if name != "seeds"]
 
 

@@ -8,6 +8,7 @@ rule track:
         adapted=expand(
             at("adapted/{model}/{site}"), model=list(MODELS), site=COHORT.of_role("query")
         ),
+        packages=expand(at("packages/{model}"), model=list(MODELS)),
         report=at("report.html"),
     output:
         at("mlflow/tracked.json"),

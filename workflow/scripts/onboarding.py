@@ -7,10 +7,10 @@ logger = start_job(snakemake)
 from pathlib import Path  # noqa: E402
 
 import pandas as pd  # noqa: E402
-from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer, SiteScanner  # noqa: E402
 
 from ctharmony.evaluation.agreement import mean_absolute_error  # noqa: E402
 from ctharmony.evaluation.onboarding import subsets, summarise  # noqa: E402
+from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer, SiteScanner  # noqa: E402
 from ctharmony.harmonization.operators import ScannerOperator, estimate_operator  # noqa: E402
 from ctharmony.io.files import read_json  # noqa: E402
 from ctharmony.io.models import (  # noqa: E402

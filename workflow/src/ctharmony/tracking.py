@@ -100,7 +100,7 @@ def open_store(study: str, folder: Path, settings: TrackingSettings) -> Store:
     Raises:
         MlflowException: the server does not answer or refuses.
     """
-    _quiet(settings)
+    quiet_mlflow(settings)
     from mlflow import MlflowClient
 
     if settings.uri is not None:
@@ -232,7 +232,7 @@ def _failures() -> tuple[type[Exception], ...]:
     return (MlflowException, RequestException, OSError)
 
 
-def _quiet(settings: TrackingSettings) -> None:
+def quiet_mlflow(settings: TrackingSettings) -> None:
     """No telemetry, no second thoughts about a dead server; before mlflow is imported."""
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ctharmony.io.records import RunRecord
+from ctharmony.io.records import HARMONIZER, RunRecord
 
 # the version that the newest evaluation is of; older ones stay and are compared by number
-ALIAS = "current"
+ALIAS = "champion"
 
 
 def log_datasets(client: Any, identity: str, record: RunRecord) -> None:
@@ -21,7 +21,7 @@ def log_datasets(client: Any, identity: str, record: RunRecord) -> None:
 
 
 def register(client: Any, run: Any, record: RunRecord) -> None:
-    """Make the run's weights a version of the registered model, once, and call it current."""
+    """Make the run's harmonizer a version of the registered model, once, and champion."""
     from mlflow.exceptions import MlflowException
 
     if not record.registered:
@@ -34,6 +34,6 @@ def register(client: Any, run: Any, record: RunRecord) -> None:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        source = f"{run.info.artifact_uri}/model"
+        source = f"{run.info.artifact_uri}/{HARMONIZER}"
         found = [client.create_model_version(record.registered, source, identity)]
     client.set_registered_model_alias(record.registered, ALIAS, found[0].version)

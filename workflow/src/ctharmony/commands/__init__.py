@@ -1,4 +1,4 @@
-"""The command line: `python -m ctharmony init | add | withdraw | check | status`.
+"""The command line: `python -m ctharmony init | add | withdraw | check | status | picture`.
 
 Each command is a module with `fill(parser)` and `run(arguments) -> exit code`; it is imported only
 when it is asked for, so that `--help` answers at once.
@@ -16,6 +16,7 @@ COMMANDS = {
     "add": "add sites to a study; what is done stays as it is",
     "withdraw": "take a site out of a study; its outputs are kept aside",
     "check": "validate a study in seconds and print its plan",
+    "picture": "write one scan before and after as a picture",
     "status": "show what is done, set aside, running and still to do",
 }
 

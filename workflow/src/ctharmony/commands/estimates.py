@@ -1,7 +1,8 @@
 """Expected time and disk of a study: its own benchmarks where it has some, else typical figures.
 
-Typical seconds are medians of two runs on real chest CT (two shared x86 cores, no GPU); a busy or
-slow machine needs several times as long, so they tell minutes from hours and no more.
+Typical seconds are CPU seconds of one run on real chest CT (six scans of 9 to 27 million voxels,
+two shared x86 cores, no GPU); a busy machine needs several times as long, so they tell minutes
+from hours and no more.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,14 @@ SCAN_MEGAVOXELS = 512 * 512 * 120 / 1e6  # where nothing tells the size
 # seconds of a job: so many to begin with, and so many per million voxels of its scans
 SECONDS = {
     "simulate": (4.0, 5.0),
-    "ingest": (3.0, 0.55),
+    "ingest": (3.0, 0.1),
     "survey": (4.0, 0.0),
-    "template": (4.0, 0.05),
-    "register": (4.0, 0.12),
+    "template": (5.0, 0.05),
+    "register": (4.0, 0.1),
     "adapt": (6.0, 0.1),
-    "baseline": (3.0, 0.9),
-    "harmonize": (5.0, 0.9),
-    "features": (4.0, 0.15),
+    "baseline": (3.0, 0.2),
+    "harmonize": (5.0, 1.0),
+    "features": (3.5, 0.1),
     "evaluate": (15.0, 0.4),
     "report": (8.0, 0.02),
     "track": (5.0, 0.0),

@@ -1,20 +1,18 @@
 """From folders of scans to the sheets of a study: what was found, under which site."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ctharmony.cohort import StudyError
-from ctharmony.io.dicom_series import SeriesRule
 from ctharmony.io.discover import Taken, discover
-from ctharmony.io.scan import InputLimits
-from ctharmony.io.sidecar import Vocabulary
 from ctharmony.io.tables import write_table
 
 SCANNER = ("manufacturer", "model_name", "kernel")
+EVERY = 1_000_000  # series of a study
 FACTS = ("age", "sex", "kernel", "kvp")
 
 
@@ -49,11 +47,9 @@ def find_sites(data: list[str], by: str, ingest: dict[str, Any]) -> list[FoundSi
     Raises:
         StudyError: a folder is missing, two make the same site, or nothing usable is found.
     """
-    takes = Taken(
-        SeriesRule(**ingest["selection"]),
-        InputLimits(**ingest["input"]),
-        Vocabulary(**ingest["vocabulary"]),
-    )
+    takes = Taken.from_config(ingest)
+    if by == "scanner":  # kernels of one study belong to different sites
+        takes = replace(takes, rule=replace(takes.rule, series_per_study=EVERY))
     found: list[FoundSite] = []
     for site, folder in map(_named_folder, data):
         table = discover(folder, site, takes)

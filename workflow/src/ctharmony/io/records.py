@@ -19,6 +19,7 @@ from ctharmony.io.files import read_json, write_json
 from ctharmony.io.tables import read_table
 
 LONGEST_PARAMETER = 500  # characters that every MLflow store accepts
+HARMONIZER = "harmonizer"  # folder of a run's model in MLflow's form
 # where a study lies and how it is tracked says nothing of what came of it
 UNTOLD = ("results", "tracking", "models", "model")
 
@@ -101,13 +102,19 @@ def site_record(model: str, site: str, adapted: str, metrics: pd.DataFrame) -> R
 
 
 def model_record(
-    name: str, model: str, evaluation: str, settings: Mapping[str, Any], weights: bool
+    name: str,
+    model: str,
+    evaluation: str,
+    settings: Mapping[str, Any],
+    weights: bool,
+    package: str | None = None,
 ) -> RunRecord:
     """A child run: the model's settings, curves, metrics, tables, figures and weights.
 
     Args:
         name: the model's name; model, evaluation: its folders.
         settings: its expanded settings; weights: whether the weights are kept as an artifact.
+        package: folder of the model in MLflow's form, or None.
     """
     found = {}
     for path in _files(Path(evaluation)):
@@ -118,6 +125,8 @@ def model_record(
     for path in _files(Path(model)):
         if weights or path.suffix != ".safetensors":
             found[f"model/{path.relative_to(model).as_posix()}"] = str(path)
+    for path in _files(Path(package)) if package and weights else ():
+        found[f"{HARMONIZER}/{path.relative_to(package).as_posix()}"] = str(path)
     history, table = Path(model) / "history.tsv", Path(evaluation) / "metrics.tsv"
     metrics = curve_points(read_table(history)) if history.is_file() else []
     metrics += metric_points(read_table(table)) if table.is_file() else []

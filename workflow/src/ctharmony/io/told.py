@@ -15,7 +15,7 @@ def told_of_study(
     """Records of a finished study, the parent first.
 
     Args:
-        given: paths `report`, and folders `models`, `evaluation` (in their order)
+        given: paths `report`, and folders `models`, `evaluation`, `packages` (in order)
             and `adapted` (ending in model and site).
         params: `study`, `models` (name -> settings), the whole `config`,
             `sheets`, and `demonstrations` (folders).
@@ -26,9 +26,10 @@ def told_of_study(
         params.study, params.config, given.report, params.sheets, params.demonstrations
     )
     told = [replace(parent, tags=dict(tags))]
-    folders = zip(given.models, given.evaluation, strict=True)
-    for (name, settings), (model, evaluation) in zip(params.models.items(), folders, strict=True):
-        child = model_record(name, model, evaluation, settings, weights)
+    folders = zip(given.models, given.evaluation, given.packages, strict=True)
+    for (name, settings), places in zip(params.models.items(), folders, strict=True):
+        model, evaluation, package = places
+        child = model_record(name, model, evaluation, settings, weights, package)
         registered = f"{params.study}-{name}" if weights else ""
         told.append(replace(child, parent=parent.content, tags=dict(tags), registered=registered))
         table = Path(evaluation) / "metrics.tsv"

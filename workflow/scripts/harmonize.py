@@ -9,7 +9,12 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer, SiteScanner  # noqa: E402
+from ctharmony.harmonization.harmonizer import (  # noqa: E402
+    Measured,
+    ScanHarmonizer,
+    SiteScanner,
+    scanner_to_aim_at,
+)
 from ctharmony.harmonization.individual import summary  # noqa: E402
 from ctharmony.io.derivatives import Provenance, write_description, write_sidecar  # noqa: E402
 from ctharmony.io.files import read_json  # noqa: E402
@@ -26,7 +31,9 @@ model, folder = read_model(given.model), Path(given.model) / "sites"
 own = Path(given.adapted) / "site.json" if given.adapted else folder / f"{site}.json"
 files = {params.target: folder / f"{params.target}.json", site: own}
 sites = {name: SiteScanner.from_profile(read_json(file)) for name, file in files.items()}
-harmonizer = ScanHarmonizer(sites, params.target, params.settings, model.decode)
+references = {file.stem: read_json(file) for file in sorted(folder.glob("*.json"))}
+aim = scanner_to_aim_at(references, params.target, params.settings)
+harmonizer = ScanHarmonizer(sites, params.target, params.settings, model.decode, aim)
 template = read_volume(Path(given.template) / "template.nii.gz")
 curves = read_table(ingested / "curves.tsv")
 provenance = Provenance.of(snakemake.wildcards.model, given.model, own, params)

@@ -14,7 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer, SiteScanner
+from ctharmony.harmonization.harmonizer import (
+    Measured,
+    ScanHarmonizer,
+    SiteScanner,
+    scanner_to_aim_at,
+)
 from ctharmony.io.files import read_json
 from ctharmony.io.models import read_model
 from ctharmony.io.nifti import read_scan
@@ -81,7 +86,10 @@ class Harmonizer:
         sites = {name: SiteScanner.from_profile(each) for name, each in profiles.items()}
         sites[UNKNOWN] = _unknown(folder, sites[about["target"]])
         decode = read_model(folder).decode
-        carrier = ScanHarmonizer(sites, about["target"], about["harmonization"], decode)
+        references = {name: profiles[name] for name in about["reference_sites"]}
+        block, target = about["harmonization"], about["target"]
+        aim = scanner_to_aim_at(references, target, block)
+        carrier = ScanHarmonizer(sites, target, block, decode, aim)
         return cls(carrier, QualitySettings.from_config(about["quality"]), about)
 
     def __call__(

@@ -1,6 +1,6 @@
 """One scan after the other to the target site's scanner, from what is known of every site."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.harmonization.individual import Limits, refusal, scan_operator, unchanged
-from ctharmony.harmonization.operators import ScannerOperator
+from ctharmony.harmonization.operators import ScannerOperator, mean_operator
 from ctharmony.harmonization.settings import TransportSettings
 from ctharmony.harmonization.transport import Decoded, Harmonized, transport
 
@@ -40,6 +40,32 @@ class SiteScanner:
         return cls(operator, np.array(profile["prior_mean"]), profile["reason"])
 
 
+def barycentre(references: Sequence[SiteScanner]) -> SiteScanner:
+    """A scanner in the middle of the reference sites': no site has to be the model for all.
+
+    Raises:
+        ValueError: no site is given.
+    """
+    operator = mean_operator([site.operator for site in references])
+    prior = np.mean([site.prior_mean for site in references], axis=0)
+    return SiteScanner(operator, prior, "")
+
+
+def scanner_to_aim_at(
+    profiles: Mapping[str, Mapping[str, Any]], target: str, block: Mapping[str, Any]
+) -> SiteScanner | None:
+    """What `aim` asks for: None for the target site, or the reference sites' barycentre.
+
+    Args:
+        profiles: site -> profile of every reference site.
+        target: the target site.
+        block: the config block `harmonization`.
+    """
+    if block["aim"] == "target":
+        return None
+    return barycentre([SiteScanner.from_profile(profile) for profile in profiles.values()])
+
+
 @dataclass(frozen=True)
 class Measured:
     """What quality control measured on one scan.
@@ -61,6 +87,7 @@ class ScanHarmonizer:
         target: the site to look like.
         block: the config block `harmonization`.
         decode: the network's decoder, or None for physics alone.
+        aim: another scanner to look like than the target site's; its scans are then carried too.
 
     Raises:
         ValueError: the target is not among the sites.
@@ -72,11 +99,13 @@ class ScanHarmonizer:
         target: str,
         block: Mapping[str, Any],
         decode: Decode | None,
+        aim: SiteScanner | None = None,
     ) -> None:
         if target not in sites:
             known = ", ".join(sorted(sites))
             raise ValueError(f"the target site {target} is none of the model's ({known})")
         self.sites, self.target, self.decode = dict(sites), target, decode
+        self.aimed_elsewhere, self.aim = aim is not None, aim or sites[target]
         self.transport = TransportSettings.from_dict(block["transport"])
         self.limits = Limits.from_dict(block["limits"])
         self.operator_settings = block["operator"]
@@ -102,15 +131,15 @@ class ScanHarmonizer:
         if site not in self.sites:
             known = ", ".join(sorted(self.sites))
             raise ValueError(f"site {site} is none of the model's ({known}); onboard it with adapt")
-        if site == self.target:
+        if site == self.target and not self.aimed_elsewhere:
             return unchanged(hu), "scan of the target site: returned as it is"
-        source, target = self.sites[site], self.sites[self.target]
+        source = self.sites[site]
         own = self._own_operator(source.operator, measured)
-        reason = refusal(own, target.operator, self.limits)
+        reason = refusal(own, self.aim.operator, self.limits)
         if reason:
             return unchanged(hu), reason
         decoded, note = self._decoded(hu, spacing, source)
-        return transport(hu, spacing, (own, target.operator), self.transport, decoded), note
+        return transport(hu, spacing, (own, self.aim.operator), self.transport, decoded), note
 
     def _own_operator(self, site: ScannerOperator, measured: Measured) -> ScannerOperator:
         numbers = self.operator_settings

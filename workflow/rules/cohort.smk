@@ -1,4 +1,7 @@
 # Virtual scans with known truth, for the demo and for studies of truth
+from ctharmony.phantom.scanner import job_size
+
+SIMULATE_MB, SIMULATE_MINUTES = job_size(config.get("simulation"), config["batch_size"])
 
 
 rule simulate:
@@ -11,8 +14,8 @@ rule simulate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=growing(SIMULATE_MB),
+        runtime=growing(SIMULATE_MINUTES),
     params:
         rows=lambda wildcards: COHORT.rows(wildcards.site, wildcards.batch),
         site=lambda wildcards: COHORT.sites[wildcards.site].describe(),

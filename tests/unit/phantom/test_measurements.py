@@ -50,10 +50,11 @@ def test_catphan_inserts(reference, grids, disks, region) -> None:
 
 
 def test_iodine_and_bone_against_tube_voltage(reference, grids, disks, region) -> None:
-    """Iodine in a 30 cm body gains 76 to 99% from 130 to 80 kVp; bone falls from 80 to 140 kVp.
+    """Iodine of 8 mg/ml, 5 cm off the middle of 30 cm of water: its contrast to water at 80 kVp is
+    76 to 99% above that at 130 kVp, which a spectrum too hard misses (69%) and a soft one exceeds.
 
-    Its contrast at 120 kVp is 23 to 29 HU per mg/ml (Szucs-Farkas et al., AJR 2008;191:W65, and
-    others), which a spectrum too soft or too hard misses.
+    At 120 kVp it is 23 to 29 HU per mg/ml (Szucs-Farkas et al., AJR 2008;191:W65, and others). The
+    HU of bone fall with tube voltage from 80 to 140 kVp.
     """
     sampling = grids(field_of_view_mm=320.0, object_pixel_mm=0.8, detector_pitch_mm=0.8)
     rows = [
@@ -67,8 +68,8 @@ def test_iodine_and_bone_against_tube_voltage(reference, grids, disks, region) -
         image = reconstruct(acquire(paths, reference(kvp=kvp), sampling, None), sampling)[0]
         iodine[kvp] = region(image, sampling.pixel_mm, (50, 0), 5.0)
         bone.append(region(image, sampling.pixel_mm, (-50, 0), 5.0))
-        baseline = region(image, sampling.pixel_mm, (0, 50), 5.0)
-    assert 23.0 < (iodine[120] - baseline) / 8.0 < 29.0
+        iodine[kvp] -= region(image, sampling.pixel_mm, (0, 50), 5.0)
+    assert 23.0 < iodine[120] / 8.0 < 29.0
     assert 1.76 < iodine[80] / iodine[130] < 1.99
     assert np.all(np.diff(bone) < 0)
 

@@ -89,6 +89,13 @@ def _attenuation_table(beam: Beam, iodine_nodes: int) -> np.ndarray:
     return table
 
 
+def water_equivalent(
+    water: np.ndarray, bone: np.ndarray, kvp: int, filters_mm: dict[str, float]
+) -> np.ndarray:
+    """Density of water that attenuates like a mixture in a well-corrected scan, g/cm3."""
+    return water + np.float32(_bone_share(make_beam(kvp, filters_mm))) * bone
+
+
 def _bone_share(beam: Beam) -> float:
     water, bone = mass_attenuation("water"), mass_attenuation("bone")
     behind = beam.photons * beam.energies_kev * np.exp(-REFERENCE_PATH * CM_PER_MM * water)

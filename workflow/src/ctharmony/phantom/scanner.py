@@ -3,6 +3,11 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+MAP_BYTES, RAY_BYTES, SLICE_BYTES = 14, 12, 150  # per voxel, per ray of a scan, of one pass
+SLICES_PER_PASS = 96
+LEAST_MB, LEAST_MINUTES = 2000, 60
+MINUTES_PER_UPDATE = 2.5e-10  # of a pixel by a view, all images of a travelling patient
+
 
 @dataclass(frozen=True)
 class Scanner:
@@ -129,6 +134,25 @@ def parse_sampling(settings: dict[str, Any]) -> Sampling:
     known = {field.name for field in fields(Sampling)}
     chosen = {key: value for key, value in settings.items() if key in known}
     return Sampling(**_checked(Sampling, chosen, "the simulation settings"))
+
+
+def job_size(settings: dict[str, Any] | None, scans: int) -> tuple[int, int]:
+    """What a job that simulates a batch should ask a cluster for: MB of memory and minutes.
+
+    Somewhat more than was measured for travelling patients (tests/benchmarks/README.md): the
+    patient's maps, one scan's path lengths and some copies of the sinograms under work are in
+    memory; time goes with views and pixels. None for a study without virtual scans.
+    """
+    if settings is None:
+        return LEAST_MB, LEAST_MINUTES
+    sampling = parse_sampling(settings)
+    planes = (sampling.slab_mm + 12.0) / sampling.object_slice_mm
+    voxels = planes * sampling.object_size**2
+    rays = sampling.slices * sampling.views * sampling.bins
+    at_work = rays * min(SLICES_PER_PASS / sampling.slices, 1.0)
+    mem_mb = 600 + (MAP_BYTES * voxels + RAY_BYTES * rays + SLICE_BYTES * at_work) / 1e6
+    minutes = scans * sampling.slices * sampling.views * sampling.matrix**2 * MINUTES_PER_UPDATE
+    return max(LEAST_MB, int(round(mem_mb, -2))), max(LEAST_MINUTES, round(minutes))
 
 
 def _checked(kind: type, settings: dict[str, Any], where: str) -> dict[str, Any]:

@@ -3,10 +3,14 @@
     python -m ctharmony.phantom.sheets SITE ROLE < config/config.yaml > config/demo/scans/SITE.tsv
 
 Reads the configuration from standard input and prints the sheet, so nothing else touches disk.
+What a study sets anew may follow the defaults behind a line of three dashes:
+
+    (cat config/config.yaml; echo ---; cat config/study/config.yaml) |
+        python -m ctharmony.phantom.sheets SITE ROLE > config/study/scans/SITE.tsv
 """
 
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 import yaml
@@ -51,11 +55,18 @@ def make_sheet(site: str, role: str, population: dict[str, Any]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def read_population(text: TextIO | str) -> dict[str, Any]:
+    """Block `population` of one or several YAML documents; a later one wins, key by key."""
+    population: dict[str, Any] = {}
+    for document in yaml.safe_load_all(text):
+        population |= document.get("simulation", {}).get("population", {})
+    return population
+
+
 def main(arguments: list[str]) -> None:
     """Print the sheet of the named site for the configuration on standard input."""
     site, role = arguments
-    population = yaml.safe_load(sys.stdin)["simulation"]["population"]
-    sheet = make_sheet(site, role, population)
+    sheet = make_sheet(site, role, read_population(sys.stdin))
     sheet.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
 
 

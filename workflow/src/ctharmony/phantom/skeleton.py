@@ -1,4 +1,4 @@
-"""Ribs, spine and sternum as capsules; see `anatomy` for coordinates and the capsule's columns."""
+"""Ribs, shoulder blades, spine and sternum as capsules; columns and axes as of `anatomy`."""
 
 import math
 from itertools import pairwise
@@ -13,6 +13,7 @@ RIB_DROP_MM = 105.0  # from the spine to the front
 RIBS = range(-6, 10)
 RIB_RADIUS_MM, MARROW_RADIUS_MM = 5.0, 3.4
 VERTEBRA_MM = 24.0
+SCAPULA_MM, SCAPULA_ROWS = (-20.0, 110.0), 34  # lower tip and upper end
 LEVELS = range(-8, 9)
 
 
@@ -28,7 +29,12 @@ def tube(points: list[Point], radius: float, tissue: Mixture) -> list[Capsule]:
 
 def bones(torso: Torso, tissues: Tissues) -> list[Capsule]:
     """All bones of the chest, cortical shells first and their marrow after."""
-    return [*_ribs(torso, tissues), *_arches(torso, tissues), *_sternum(torso, tissues)]
+    return [
+        *_ribs(torso, tissues),
+        *_scapulae(torso, tissues),
+        *_arches(torso, tissues),
+        *_sternum(torso, tissues),
+    ]
 
 
 def vertebrae(torso: Torso, tissues: Tissues) -> list[tuple[float, ...]]:
@@ -53,13 +59,31 @@ def _rib_line(torso: Torso, height: float, side: float) -> list[Point]:
     points = []
     for step in range(21):
         angle = math.radians(14.0 + 7.4 * step)
-        across, along = math.sin(angle), -math.cos(angle)
-        # same superellipse of order 2.5 as the cavity, 5 mm further out
-        size = (across**2.5 + abs(along) ** 2.5) ** (-1 / 2.5)
-        x = side * (torso.cavity[0] + 5.0) * size * across
-        y = (torso.cavity[1] + 5.0) * size * along
-        points.append((x, y, height + 50.0 - RIB_DROP_MM * (angle / math.pi) ** 1.2))
+        x, y = _around(torso, angle, 5.0)
+        points.append((side * x, y, height + 50.0 - RIB_DROP_MM * (angle / math.pi) ** 1.2))
     return points
+
+
+def _around(torso: Torso, angle: float, out_mm: float) -> tuple[float, float]:
+    """x and y at an angle from the back, outside the cavity, whose superellipse has order 2.5."""
+    across, along = math.sin(angle), -math.cos(angle)
+    size = (across**2.5 + abs(along) ** 2.5) ** (-1 / 2.5)
+    return (torso.cavity[0] + out_mm) * size * across, (torso.cavity[1] + out_mm) * size * along
+
+
+def _scapulae(torso: Torso, tissues: Tissues) -> list[Capsule]:
+    """Shoulder blades: plates behind the ribs, narrower towards their lower tip."""
+    rows: list[Capsule] = []
+    for step in range(SCAPULA_ROWS):
+        height = SCAPULA_MM[0] + (SCAPULA_MM[1] - SCAPULA_MM[0]) * step / (SCAPULA_ROWS - 1)
+        width = 6.0 + 24.0 * step / (SCAPULA_ROWS - 1)
+        for side in (-1.0, 1.0):
+            line = []
+            for turn in (40.0, 40.0 + width / 2, 40.0 + width):
+                x, y = _around(torso, math.radians(turn), 14.5)
+                line.append((side * x, y, height))
+            rows += tube(line, 2.6, tissues.cortical) + tube(line, 1.2, tissues.trabecular)
+    return rows
 
 
 def _arches(torso: Torso, tissues: Tissues) -> list[Capsule]:

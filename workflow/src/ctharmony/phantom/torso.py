@@ -14,6 +14,8 @@ from ctharmony.phantom.tissues import LABELS, Mixture, Tissues
 
 Solid = tuple[float, ...]
 SKIN_MM = 1.6
+# depth under the outer muscles, across and along, where a layer of fat begins and where it ends
+FAT_PLANE_MM = ((6.0, 7.5), (8.5, 8.0))
 HEART_FAT_MM = 4.0
 TAPER_MM = 160.0
 NO_TAPER_MM = 1e6
@@ -72,7 +74,7 @@ def make_torso(factors: Factors, random: np.random.Generator) -> Torso:
 
 
 def wall_solids(torso: Torso, tissues: Tissues) -> list[Solid]:
-    """Skin, fat, muscle and the fat that fills the cavity, in drawing order."""
+    """Skin, fat, two layers of muscle and the fat that fills the cavity, in drawing order."""
     rows: list[Solid] = []
     for depth, tissue in ((0.0, tissues.muscle), (SKIN_MM, tissues.fat)):
         if torso.breast > 0:
@@ -81,6 +83,9 @@ def wall_solids(torso: Torso, tissues: Tissues) -> list[Solid]:
                 rows.append((2.0, side, 0.86 * torso.body[1], -25.0, *axes, *tissue))
         rows.append(_column((0.0, 0.0), torso.body, -depth, tissue))
     rows.append(_column((0.0, torso.muscle_y), torso.muscle, 0.0, tissues.muscle))
+    for (across, along), tissue in zip(FAT_PLANE_MM, (tissues.fat, tissues.muscle), strict=True):
+        axes = (torso.muscle[0] - across, torso.muscle[1] - along)
+        rows.append(_column((0.0, torso.muscle_y), axes, 0.0, tissue))
     rows.append((2.5, 0.0, 0.0, 0.0, *torso.cavity, TAPER_MM, *tissues.fat))
     return rows
 

@@ -17,7 +17,8 @@ LUNG_HEIGHT_MM = (-110.0, 130.0)
 MURRAY = 2.7
 MEDIASTINUM = (8.0, 20.0, -18.0, 42.0)  # half width, its bulge, where that is (y) and how long, mm
 ARTERY_TARGETS, VEIN_TARGETS, AIRWAY_TARGETS = 900, 700, 160
-LEAF_MM, AIRWAY_LEAF_MM = 0.40, 0.55
+LEAF_MM, AIRWAY_LEAF_MM = 0.45, 0.55
+HEIGHT_WEIGHT = 0.45  # of a cloud's height beside its width: trees also fan out at the hilum
 REACH = 0.45  # of the way to the middle of its targets, before a branch splits
 
 
@@ -115,6 +116,7 @@ def _split(
     """Halve every cloud of several targets across its longest side; single targets end."""
     going = counts > 1
     extent = np.maximum.reduceat(points, firsts) - np.minimum.reduceat(points, firsts)
+    extent *= (1.0, 1.0, HEIGHT_WEIGHT)
     cloud = np.repeat(np.arange(len(counts)), counts)
     along = points[np.arange(len(points)), extent.argmax(axis=1)[cloud]]
     order = np.lexsort((along, cloud))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ctharmony.phantom.anatomy import Anatomy
+from ctharmony.phantom.projection import LANES
 from ctharmony.phantom.reconstruction import (
     acquire,
     project_materials,
@@ -154,14 +155,22 @@ def expose(patient: PosedPatient, visit: Visit, exposures: list[Exposure]) -> li
     """
     sampling = patient.sampling
     paths: dict[float, np.ndarray] = {}
-    filtered = []
+    images, waiting = [], []
     for exposure in exposures:
         thickness = exposure.scanner.slice_thickness_mm
         if thickness not in paths:
             paths = {thickness: patient.paths(thickness)}
         random = visit.stream(f"noise {exposure.purpose}") if exposure.noisy else None
-        filtered.append(acquire(paths[thickness], exposure.scanner, sampling, random))
-    volumes = np.split(reconstruct(np.concatenate(filtered), sampling), len(exposures))
+        # LANES slices at a time: few, and the work is slow; all, and a thin-slice scan fills memory
+        for first in range(0, sampling.slices, LANES):
+            part = paths[thickness][:, first : first + LANES]
+            waiting.append(acquire(part, exposure.scanner, sampling, random))
+            if sum(map(len, waiting)) >= LANES:
+                images.append(reconstruct(np.concatenate(waiting), sampling))
+                waiting = []
+    if waiting:
+        images.append(reconstruct(np.concatenate(waiting), sampling))
+    volumes = np.split(np.concatenate(images), len(exposures))
     for volume, exposure in zip(volumes, exposures, strict=True):
         volume += np.float32(_calibration(exposure, visit))
     return volumes

@@ -5,7 +5,7 @@ that changes no number reruns nothing.
 """
 
 VERSIONS = {
-    "simulate": 2,
+    "simulate": 3,
     "ingest": 3,
     "survey": 1,
     "template": 2,

@@ -14,8 +14,8 @@ rule package:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=lambda wildcards: packaged_settings(wildcards.model),
         tracking=config["tracking"],
@@ -34,8 +34,8 @@ rule fetch:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         source=lambda wildcards: MODELS[wildcards.model]["source"],
         sites=sites_of("reference"),
@@ -58,8 +58,8 @@ rule export:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         rows=rows_of_batch,
         study=config["study"],

@@ -1,0 +1,103 @@
+"""Faults of disks, files and neighbours: one clear sentence each, and nothing is lost."""
+
+import os
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+from small_study import finished_small_study
+
+pytestmark = pytest.mark.workflow
+TARGET = "results/baselines/summit/b0000"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, shared_folder):
+    """The small study, run to its end."""
+    return finished_small_study(tmp_path_factory.mktemp("faults"), shared_folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder that holds 300 kB."""
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(tmp_path)])
+    if done.returncode:
+        pytest.skip("a small disk needs the right to mount a tmpfs")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def failed(study, *arguments) -> str:
+    """What a run that must fail says."""
+    done = study.run(*arguments)
+    assert done.returncode != 0
+    return done.stdout
+
+
+def test_full_disk_is_told_and_a_rerun_finishes(finished, small_disk):
+    place = finished.results / "baselines" / "summit"
+    before = finished.fingerprints("baselines")
+    kept = place.rename(place.with_name("summit.kept"))
+    place.symlink_to(small_disk)
+    said = failed(finished, TARGET)
+    assert "the disk is full; free some space and run the same command again" in said
+    place.unlink()
+    finished.finish(TARGET)
+    shutil.rmtree(kept)
+    assert finished.fingerprints("baselines") == before
+
+
+def test_flipped_bits_set_a_scan_aside_and_are_named(finished):
+    whole = finished.fingerprints("baselines/summit")
+    scan = finished.results / "ingested" / "summit" / "b0000" / "summit-01.nii.gz"
+    content = scan.read_bytes()
+    damaged = bytearray(content)
+    damaged[len(damaged) // 2] ^= 0b00010000
+    scan.write_bytes(damaged)
+    redo(finished)
+    table = finished.results / "baselines" / "summit" / "b0000" / "baselines.tsv"
+    rows = pd.read_csv(table, sep="\t").set_index("scan")
+    assert set(rows.status["summit-01"]) == {"set_aside"}
+    assert rows.reason["summit-01"].str.contains(r"summit-01.nii.gz cannot be read as NIfTI").all()
+    assert "set_aside" not in set(rows.drop(index="summit-01").status)
+    scan.write_bytes(content)
+    redo(finished)
+    assert finished.fingerprints("baselines/summit") == whole
+
+
+def redo(finished) -> None:
+    """Make the baselines of the query site anew."""
+    shutil.rmtree(finished.results / "baselines" / "summit" / "b0000")
+    finished.finish(TARGET)
+
+
+def test_second_workflow_on_one_study_is_refused(finished):
+    os.utime(finished.results / "template" / ".snakemake_timestamp")
+    first = finished.start()
+    locks = finished.folder / ".snakemake" / "locks"
+    try:
+        while not list(locks.glob("*")):
+            assert first.poll() is None, "the first run ended before the second began"
+        said = failed(finished)
+        assert "Directory cannot be locked" in said
+    finally:
+        first.terminate()
+        first.wait()
+
+
+def test_read_only_results_are_told_before_work_starts(file_study, monkeypatch):
+    file_study.results.mkdir()
+    (file_study.folder / "sealed").mkdir()
+    sealed = file_study.folder / "sealed"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=4k", "tmpfs", str(sealed)])
+    if done.returncode:
+        pytest.skip("a read-only disk needs the right to mount a tmpfs")
+    try:
+        file_study.config["results"] = "sealed/results"
+        file_study.write()
+        said = failed(file_study, "--dry-run")
+        assert "is read-only for you; correct its owner or mode, or write elsewhere" in said
+    finally:
+        subprocess.run(["umount", str(sealed)], check=True)

@@ -141,18 +141,18 @@ def test_an_unreadable_scan_is_set_aside_and_the_rest_goes_on(finished_study, tm
     assert (study.results / "harmonized/factorised/visitor/b0000/visitor-1.nii.gz").exists()
 
 
-@pytest.mark.parametrize("name", ["js", "wasserstein_gp", "sliced_wasserstein"])
-def test_another_divergence_by_one_key(finished_study, name):
-    study = finished_study
-    key = f"models={{{name}: {{invariance: {{divergence: {name}}}}}}}"
-    target = f"{study.config['results']}/harmonized/{name}/summit/b0000"
-    study.finish("--config", key, "--", target)
-    history = pd.read_csv(study.results / "models" / name / "history.tsv", sep="\t")
-    assert {"invariance", f"invariance_{name}", "invariance_generator_gradient"} <= set(
-        history.term
-    )
-    assert history.value.notna().all()
-    assert len(list((study.results / "harmonized" / name / "summit" / "b0000").glob("*.nii.gz")))
+def test_other_divergences_by_one_key(finished_study):
+    study, names = finished_study, ("js", "wasserstein_gp", "sliced_wasserstein")
+    models = ", ".join(f"{name}: {{invariance: {{divergence: {name}}}}}" for name in names)
+    folders = [f"harmonized/{name}/summit/b0000" for name in names]
+    targets = [f"{study.config['results']}/{folder}" for folder in folders]
+    study.finish("--config", f"models={{{models}}}", "--", *targets)
+    for name, folder in zip(names, folders, strict=True):
+        history = pd.read_csv(study.results / "models" / name / "history.tsv", sep="\t")
+        terms = {"invariance", f"invariance_{name}", "invariance_generator_gradient"}
+        assert terms <= set(history.term)
+        assert history.value.notna().all()
+        assert list((study.results / folder).glob("*.nii.gz"))
 
 
 def test_the_divergence_study_is_a_target_of_its_own(finished_study):

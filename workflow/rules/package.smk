@@ -65,7 +65,7 @@ rule export:
         study=config["study"],
         settings=config["export"],
         ingest=config["ingest"],
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         version=VERSIONS["export"],
     script:
         "../scripts/export.py"

@@ -54,6 +54,7 @@ def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",
             "models": [str(results / "models" / m) for m in models],
             "adapted": [str(results / "adapted" / m / "summit") for m in models],
             "evaluation": [str(results / "evaluation" / m) for m in models],
+            "packages": [str(results / "packages" / m) for m in models],
         },
         "params": {
             "study": "fabricated", "models": list(models), "sites": [dict(s) for s in SITES],

@@ -38,7 +38,7 @@ def package(model):
     write_package(plain, model, [], packaged_settings())
     folder = model.parents[1] / "packages" / "factorised"
     folder.parent.mkdir()
-    tracking_models.save_model(plain, folder, SETTINGS)
+    tracking_models.save_model(plain, folder)
     return folder
 
 
@@ -109,7 +109,7 @@ def test_the_model_says_what_it_takes_and_needs(package, root):
 
 def test_the_same_model_is_packaged_in_the_same_bytes(model, package, tmp_path):
     write_package(tmp_path / "plain", model, [], packaged_settings())
-    tracking_models.save_model(tmp_path / "plain", tmp_path / "again", SETTINGS)
+    tracking_models.save_model(tmp_path / "plain", tmp_path / "again")
     for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
         assert (tmp_path / "again" / path.relative_to(package)).read_bytes() == path.read_bytes()
 

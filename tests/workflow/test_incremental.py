@@ -85,20 +85,22 @@ def bump(stage):
     return change
 
 
-MODEL_AND_BELOW = {"template": 1, "train": 1, "survey": 1, **AGGREGATES}
+MODEL_AND_BELOW = {"template": 1, "train": 1, "package": 1, "survey": 1, **AGGREGATES}
 TABLE = {
     "nothing": (nothing, {}),
     "query site joins": (
-        join_query_site, {**OF_A_SITE, "adapt": 1, "features": 2, "survey": 1, **AGGREGATES},
+        join_query_site, {**OF_A_SITE, "adapt": 1, "package": 1, "features": 2, "survey": 1,
+         **AGGREGATES},
     ),
     "scan appended to the query site": (
-        append_scan("summit"), {**OF_A_SITE, "adapt": 1, "features": 2, "survey": 1, **AGGREGATES},
+        append_scan("summit"), {**OF_A_SITE, "adapt": 1, "package": 1, "features": 2, "survey": 1,
+         **AGGREGATES},
     ),
     "scan appended to a reference site": (
         append_scan("harbour"),
         {**OF_A_SITE, **MODEL_AND_BELOW, "register": 3, "adapt": 1, "harmonize": 3, "features": 4},
     ),
-    "query site withdrawn": (withdraw("summit"), {"survey": 1, **AGGREGATES}),
+    "query site withdrawn": (withdraw("summit"), {"package": 1, "survey": 1, **AGGREGATES}),
     "reference site withdrawn": (
         withdraw("harbour"),
         {**MODEL_AND_BELOW, "register": 2, "adapt": 1, "harmonize": 2, "features": 2},

@@ -18,7 +18,6 @@ rule package:
         runtime=growing(30),
     params:
         settings=lambda wildcards: packaged_settings(wildcards.model),
-        tracking=config["tracking"],
         version=VERSIONS["package"],
     script:
         "../scripts/package.py"
@@ -39,7 +38,6 @@ rule fetch:
     params:
         source=lambda wildcards: MODELS[wildcards.model]["source"],
         sites=sites_of("reference"),
-        tracking=config["tracking"],
         version=VERSIONS["fetch"],
     script:
         "../scripts/fetch.py"

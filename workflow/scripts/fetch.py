@@ -8,11 +8,9 @@ import tempfile  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from ctharmony.io.packages import unpack  # noqa: E402
-from ctharmony.tracking import TrackingSettings, quiet_mlflow  # noqa: E402
 from ctharmony.tracking_models import fetch_model  # noqa: E402
 
 params, output = snakemake.params, Path(snakemake.output[0])
-quiet_mlflow(TrackingSettings(**params.tracking))
 with tempfile.TemporaryDirectory() as temporary:
     package = fetch_model(params.source["address"], params.source["registry"], Path(temporary))
     unpack(package, output, [row["site"] for row in params.sites])

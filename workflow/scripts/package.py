@@ -8,7 +8,6 @@ import tempfile  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from ctharmony.io.packages import write_package  # noqa: E402
-from ctharmony.tracking import TrackingSettings  # noqa: E402
 from ctharmony.tracking_models import save_model  # noqa: E402
 
 given, params, output = snakemake.input, snakemake.params, Path(snakemake.output[0])
@@ -16,5 +15,5 @@ adapted = [Path(folder) for folder in given.get("adapted", [])]
 with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
     package = Path(temporary) / "harmonizer"
     write_package(package, Path(given.model), adapted, params.settings)
-    save_model(package, output, TrackingSettings(**params.tracking))
+    save_model(package, output)
 logger.info("%s: a harmonizer of %d sites more than trained it", output, len(adapted))

@@ -24,6 +24,7 @@ from ctharmony.io.records import (
 from ctharmony.mlflow_ui import main
 from ctharmony.tracking_registry import log_datasets, register
 
+NO_TELEMETRY = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 LOGGER = logging.getLogger("ctharmony")
 CONTENT, CURRENT, COMPLETE = "ctharmony.content", "ctharmony.current", "ctharmony.complete"
 METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100
@@ -100,7 +101,7 @@ def open_store(study: str, folder: Path, settings: TrackingSettings) -> Store:
     Raises:
         MlflowException: the server does not answer or refuses.
     """
-    quiet_mlflow(settings)
+    _quiet(settings)
     from mlflow import MlflowClient
 
     if settings.uri is not None:
@@ -232,11 +233,9 @@ def _failures() -> tuple[type[Exception], ...]:
     return (MlflowException, RequestException, OSError)
 
 
-def quiet_mlflow(settings: TrackingSettings) -> None:
+def _quiet(settings: TrackingSettings) -> None:
     """No telemetry, no second thoughts about a dead server; before mlflow is imported."""
-    os.environ |= {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
+    os.environ |= NO_TELEMETRY | {
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(settings.retries),
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(settings.timeout_seconds),
         "GIT_PYTHON_REFRESH": "quiet",

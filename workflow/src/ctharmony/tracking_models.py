@@ -1,6 +1,7 @@
 """Models in MLflow's own form: saved beside the results, found again by name and alias."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import yaml
 import ctharmony
 from ctharmony.harmonizer import INSIDE_MODEL
 from ctharmony.io.files import write_text
-from ctharmony.tracking import TrackingSettings, quiet_mlflow
+from ctharmony.tracking import NO_TELEMETRY
 
 # what loading and using a harmonizer imports
 PACKAGES = (
@@ -21,7 +22,7 @@ ARTIFACT = "harmonizer"
 EPOCH = "2000-01-01 00:00:00.000000"
 
 
-def save_model(package: Path, destination: Path, settings: TrackingSettings) -> None:
+def save_model(package: Path, destination: Path) -> None:
     """A harmonizer's folder as an MLflow pyfunc model: signature, pins, the library's code.
 
     The same package gives the same bytes: MLflow's random id and time are replaced.
@@ -29,9 +30,8 @@ def save_model(package: Path, destination: Path, settings: TrackingSettings) -> 
     Args:
         package: as `io.packages.write_package` made it.
         destination: folder to make.
-        settings: for quiet.
     """
-    quiet_mlflow(settings)
+    os.environ |= NO_TELEMETRY
     import mlflow
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -73,6 +73,7 @@ def fetch_model(address: str, registry: str | None, folder: Path) -> Path:
 
 
 def _download(address: str, registry: str | None, folder: Path) -> Path:
+    os.environ |= NO_TELEMETRY
     import mlflow
     from mlflow.exceptions import MlflowException
 

@@ -24,6 +24,7 @@ from ctharmony.model.honesty import (
     NOT_LIPSCHITZ,
     OVERFITTED,
     SATURATED,
+    SLACK,
     findings,
     generator_gradient,
     lipschitz,
@@ -108,6 +109,8 @@ def test_findings_read_the_last_epoch_only():
         f"realism: {NOT_LIPSCHITZ}",
         f"decoded patches: {MODES_DROPPED}",
     ]
+    flat = rows(2, realism_lipschitz=0.5, **held)
+    assert findings(flat, places) == [f"realism: {SLACK}"]
     learned = [{"epoch": 2, "split": "train", "term": "realism_wasserstein_gp", "value": 1.0}]
     assert findings(late + learned, places) == [f"realism: {OVERFITTED}"]
 

@@ -17,7 +17,7 @@ from ctharmony.model.critics import SLICED, WASSERSTEIN, Critic, Samples, interp
 from ctharmony.model.games import Games
 from ctharmony.model.vae import Batch, Outcome
 
-SATURATED, NOT_LIPSCHITZ = "saturated", "not 1-Lipschitz"
+SATURATED, NOT_LIPSCHITZ, SLACK = "saturated", "not 1-Lipschitz", "critic understates"
 OVERFITTED, MODES_DROPPED = "critic over-fitted", "modes dropped"
 NEAR_CEILING = 0.05  # share of log 2
 VANISHED = 0.01  # nats per SD of the samples: the generator does not move any more
@@ -66,8 +66,13 @@ def saturated(js_nats: float, gradient: float) -> bool:
 
 
 def not_lipschitz(constant: float) -> bool:
-    """A Wasserstein critic whose slope is off 1 by more than the tolerance."""
-    return not abs(constant - 1.0) <= LIPSCHITZ_TOLERANCE
+    """A Wasserstein critic steeper than 1 by more than the tolerance: its value is no distance."""
+    return not constant <= 1.0 + LIPSCHITZ_TOLERANCE
+
+
+def slack(constant: float) -> bool:
+    """A Wasserstein critic flatter than 1 by more than the tolerance understates the distance."""
+    return constant < 1.0 - LIPSCHITZ_TOLERANCE
 
 
 def overfitted(train: float, held_out: float) -> bool:
@@ -151,6 +156,8 @@ def findings(history: Iterable[Mapping[str, Any]], divergences: Mapping[str, str
             found.append(f"{place}: {SATURATED}")
         if name == WASSERSTEIN and not_lipschitz(held["lipschitz"]):
             found.append(f"{place}: {NOT_LIPSCHITZ}")
+        if name == WASSERSTEIN and slack(held["lipschitz"]):
+            found.append(f"{place}: {SLACK}")
         trained = values.get(("train", f"{place}_{name}"), math.nan)
         if name != SLICED and overfitted(trained, held[name]):
             found.append(f"{place}: {OVERFITTED}")

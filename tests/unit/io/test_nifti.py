@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ctharmony.io.nifti import read_scan
-from ctharmony.io.scan import SetAside, check_hounsfield
+from ctharmony.io.scan import SetAside, check_hounsfield, to_int16
 
 AFFINE = np.array([[1.25, 0, 0, -40], [0, 1.5, 0, -50], [0, 0, 3, 100], [0, 0, 0, 1.0]])
 
@@ -27,6 +27,17 @@ def test_values_and_affine_whatever_the_number_type(tmp_path, patient, limits, d
     assert scan.hu.dtype == np.int16
     np.testing.assert_allclose(scan.affine, AFFINE)
     assert scan.tags == {}
+
+
+@pytest.mark.parametrize("kind", ["<i2", ">i2", "u2", "i1", "u1"])
+@pytest.mark.parametrize("intercept", [0.0, -1024.0, 7.0])
+def test_whole_numbers_become_hu_as_fractions_do(limits, kind, intercept):
+    info = np.iinfo(kind)
+    raw = np.random.default_rng(2).integers(info.min, info.max, (3, 16, 16), endpoint=True)
+    fast, none = to_int16(raw.astype(kind), 1.0, intercept, limits)
+    slow, lost = to_int16(raw.astype(np.float64), 1.0, intercept, limits)
+    np.testing.assert_array_equal(fast, slow)
+    assert none == lost == 0
 
 
 def test_big_endian_and_scaled_storage(tmp_path, patient, limits):

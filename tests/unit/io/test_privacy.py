@@ -5,103 +5,11 @@ import json
 import numpy as np
 import pydicom
 import pytest
-from pydicom.datadict import dictionary_VR
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
+from canaries import Canaries, everything_written, leaks, named_and_filled
 from ctharmony.io.ingest import ingest_batch
-from ctharmony.io.quiet import quiet
 from ctharmony.io.tables import read_table
 from ctharmony.io.volumes import write_volume
-
-TEXTS = ("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT")
-GEOMETRY = {"ImageType", "PhotometricInterpretation", "Modality", "SpecificCharacterSet"}
-SKIPPED = {"Modality", "SpecificCharacterSet", "PhotometricInterpretation", "BurnedInAnnotation"}
-NESTED = ("ReferencedStudySequence", "RequestAttributesSequence", "OriginalAttributesSequence")
-
-
-class Canaries:
-    """Hands out strings that occur nowhere else, and remembers them."""
-
-    def __init__(self):
-        self.planted = []
-
-    def text(self) -> str:
-        self.planted.append(f"CNRY{len(self.planted):04d}")
-        return self.planted[-1]
-
-    def uid(self) -> str:
-        self.planted.append(f"2.25.7319{len(self.planted):06d}7319")
-        return self.planted[-1]
-
-    def date(self) -> str:
-        self.planted.append(f"19{(len(self.planted) % 30) + 11:02d}0917")
-        return self.planted[-1]
-
-    def time(self) -> str:
-        self.planted.append(f"0719{len(self.planted) % 60:02d}.7319")
-        return self.planted[-1]
-
-    def value(self, vr: str) -> str | None:
-        if vr in TEXTS:
-            return self.text()
-        makers = {"UI": self.uid, "DA": self.date, "TM": self.time, "DT": self.date}
-        return makers[vr]() if vr in makers else None
-
-
-def known_keywords() -> list[str]:
-    """Every keyword of the DICOM dictionary that holds text, a date or a UID, repeats left out."""
-    from pydicom._dicom_dict import DicomDictionary
-
-    found = []
-    for tag, (vr, _, _, retired, keyword) in DicomDictionary.items():
-        group = tag >> 16
-        if keyword and not retired and group > 0x0008 - 1 and group not in (0x0002, 0x7FE0):
-            found += [keyword] if vr in (*TEXTS, "UI", "DA", "TM", "DT") else []
-    return found
-
-
-@quiet()
-def plant(path, canaries) -> None:
-    """Fill every such tag of a file that does not say what kind of picture it is."""
-    dataset = pydicom.dcmread(path)
-    for keyword in known_keywords():
-        if keyword not in SKIPPED | {"SOPClassUID", "ImageType"}:
-            setattr(dataset, keyword, canaries.value(dictionary_VR(keyword)))
-    for keyword in NESTED:
-        inner = Dataset()
-        inner.StudyDescription, inner.ReferencedSOPInstanceUID = canaries.text(), canaries.uid()
-        setattr(dataset, keyword, Sequence([inner]))
-    for keyword in ("KVP", "Exposure", "XRayTubeCurrent", "TableHeight", "GantryDetectorTilt"):
-        # not a number at all, which readers like to complain about with the value
-        tag, text = pydicom.tag.Tag(keyword), canaries.text().encode()
-        dataset._dict[tag] = pydicom.dataelem.RawDataElement(
-            tag, dictionary_VR(keyword), len(text), text, 0, False, True
-        )
-    dataset.StationName = canaries.text() * 9  # too long for its kind
-    block = dataset.private_block(0x0029, canaries.text(), create=True)
-    block.add_new(0x01, "LO", canaries.text())
-    block.add_new(0x02, "OB", canaries.text().encode())
-    block.add_new(0x03, "UN", canaries.text().encode())
-    dataset.file_meta.SourceApplicationEntityTitle = canaries.text()
-    dataset.preamble = canaries.text().encode().ljust(128, b"\0")
-    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
-
-
-def everything_written(folder, log: str) -> bytes:
-    """All bytes of the outputs, unpacked, with the log."""
-    import gzip
-
-    found = [log.encode()]
-    for path in sorted(folder.rglob("*")):
-        found.append(str(path.relative_to(folder)).encode())
-        data = path.read_bytes()
-        found.append(gzip.decompress(data) if path.suffix == ".gz" else data)
-    return b"\n".join(found)
-
-
-def leaks(written: bytes, canaries: Canaries) -> list[str]:
-    return [word for word in canaries.planted if word.encode() in written]
 
 
 @pytest.fixture
@@ -112,19 +20,12 @@ def canaries():
 def dicom_row(tmp_path, write_dicom, patient, canaries) -> dict:
     folder = tmp_path / canaries.text() / canaries.text()
     write_dicom(folder, patient)
-    for path in sorted(folder.iterdir()):
-        plant(path, canaries)
-        path.rename(path.with_name(f"{canaries.text()}.dcm"))
-    series = pydicom.dcmread(next(folder.iterdir())).SeriesInstanceUID
-    for path in folder.iterdir():
-        dataset = pydicom.dcmread(path)
-        dataset.SeriesInstanceUID = series
-        dataset.save_as(path)
+    series = named_and_filled(folder, canaries)
     return {
         "scan": "s1",
         "subject": "p1",
         "path": str(folder),
-        "series": str(series),
+        "series": series,
         "notes": canaries.text(),
     }
 
@@ -170,6 +71,16 @@ def test_nothing_comes_out_of_a_scan_that_is_set_aside(
     streams = capfd.readouterr()
     written = everything_written(tmp_path / "out", caplog.text + streams.out + streams.err)
     assert leaks(written, canaries) == []
+
+
+def test_burned_in_text_keeps_a_scan_out(tmp_path, write_dicom, patient, intake):
+    flags = lambda index: "YES" if index == 5 else "NO"  # noqa: E731
+    folder = write_dicom(tmp_path / "s", patient, BurnedInAnnotation=flags)
+    row = {"scan": "s1", "subject": "p1", "path": str(folder)}
+    ingest_batch([row], intake(tmp_path / "out"))
+    table = read_table(tmp_path / "out" / "scans.tsv")
+    assert "text burned into its pixels" in table["reason"][0]
+    assert not (tmp_path / "out" / "s1.nii.gz").exists()
 
 
 def test_nothing_of_a_nifti_header_or_sidecar_comes_out(

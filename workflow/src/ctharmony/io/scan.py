@@ -103,6 +103,14 @@ def to_int16(
         (slices, rows, columns) C-contiguous int16, and how many values were not finite.
     """
     hu = np.empty(raw.shape, dtype=np.int16)
+    whole = raw.dtype.kind in "iu" and slope == 1 and abs(intercept) < 2**15
+    if whole and raw.dtype.itemsize <= 2 and float(intercept).is_integer():
+        # what nearly every series holds: whole numbers need no rounding and cannot be lost
+        for index, part in enumerate(raw):
+            values = part.astype(np.int32) + np.int32(intercept)
+            np.clip(values, limits.floor_hu, limits.ceiling_hu, out=values)
+            hu[index] = values
+        return hu, 0
     lost = 0
     for index, part in enumerate(raw):
         values = np.asarray(part, dtype=np.float32) * np.float32(slope) + np.float32(intercept)

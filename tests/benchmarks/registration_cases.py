@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from registration_peers import as_image
+from scipy import ndimage
 
 from ctharmony.io.volumes import read_volume
 from ctharmony.registration.resampling import Grid, isotropic_grid, resample
@@ -206,6 +207,9 @@ def mni(step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     t1, grey, white = (np.asarray(i.dataobj, np.float32).T.copy() for i in images)
     head_mask = t1 > 0.05 * t1.max()
     ct = np.where(head_mask, 12 + 26 * grey + 16 * white, -1000).astype(np.float32)
-    rim = head_mask ^ np.roll(head_mask, 2, axis=0) | head_mask ^ np.roll(head_mask, 2, axis=1)
+    # as thick inside as outside on every side, or the bone itself would lie off the T1
+    reach = max(1, round(3 / step))
+    grown = ndimage.binary_dilation(head_mask, iterations=reach)
+    rim = grown & ~ndimage.binary_erosion(head_mask, iterations=reach)
     ct[rim] = 700
     return t1 * (1000 / t1.max()), ct, np.asarray(images[0].affine)

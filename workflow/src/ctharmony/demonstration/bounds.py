@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from ctharmony.demonstration.play import Effort, fit_critic, new_critic
+from ctharmony.demonstration.play import Draw, Effort, fit_critic, new_critic
 from ctharmony.information.gaussian import kl_standard, log_density, renyi_diagonal
 from ctharmony.information.variational import DIVERGENCES, divergence, lower_bound
 from ctharmony.model.critics import Samples
@@ -40,14 +40,7 @@ def bound_row(
     Returns divergence, dimensions, closed_form, value, ci_low, ci_high (95%), share of the closed
     form, n.
     """
-    mean = torch.full((dimensions,), shift / math.sqrt(dimensions))
-
-    def draw_p(generator: torch.Generator, count: int) -> torch.Tensor:
-        return mean + torch.randn(count, dimensions, generator=generator)
-
-    def draw_q(generator: torch.Generator, count: int) -> torch.Tensor:
-        return torch.randn(count, dimensions, generator=generator)
-
+    draw_p, draw_q = _gaussians(dimensions, shift)
     critic = new_critic(name, dimensions, effort.critic(), seed)
     fit_critic(critic, draw_p, draw_q, effort, seed)
     generator = torch.Generator().manual_seed(seed + 10_000)
@@ -69,6 +62,18 @@ def bound_row(
         "share": value / exact,
         "n": held_out,
     }
+
+
+def _gaussians(dimensions: int, shift: float) -> tuple[Draw, Draw]:
+    mean = torch.full((dimensions,), shift / math.sqrt(dimensions))
+
+    def draw_p(generator: torch.Generator, count: int) -> torch.Tensor:
+        return mean + torch.randn(count, dimensions, generator=generator)
+
+    def draw_q(generator: torch.Generator, count: int) -> torch.Tensor:
+        return torch.randn(count, dimensions, generator=generator)
+
+    return draw_p, draw_q
 
 
 def bounds(

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor  # noqa: E402
 from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import torch  # noqa: E402
+
 from ctharmony.cohort import parse_pair  # noqa: E402
 from ctharmony.evaluation.bound import PairedBound  # noqa: E402
 from ctharmony.evaluation.cases import list_cases  # noqa: E402
@@ -19,6 +21,7 @@ from ctharmony.harmonization.paired import Pair, fit_paired_wiener  # noqa: E402
 from ctharmony.io.tables import read_table, write_table  # noqa: E402
 from ctharmony.io.volumes import read_volume  # noqa: E402
 
+torch.set_num_threads(1)
 settings = evaluation_settings(snakemake.params.settings, snakemake.params.seed)
 pairs = {row["scan"]: parse_pair(row)[1] for row in snakemake.params.rows if parse_pair(row)}
 stages = {
@@ -40,7 +43,7 @@ measure = partial(
     measure_case,
     read=read_volume,
     paired=settings.paired,
-    features=settings.features,
+    features=(settings.features, settings.cnn.patches),
     derive=bound,
 )
 with ThreadPoolExecutor(snakemake.threads) as workers:

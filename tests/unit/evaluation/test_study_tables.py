@@ -122,6 +122,8 @@ def how():
         "bootstrap_repeats": 100,
         "permutations": 49,
     }
+    block["cnn"] |= {"steps": 20, "folds": 2}
+    block["cnn"]["patches"] |= {"pixel_mm": 2.0, "pixels": 10, "per_scan": 6}
     block |= {"distance_repeats": 20, "headline_features": ["body_stat_mean"]}
     return evaluation_settings(block, 0)
 
@@ -143,8 +145,9 @@ def evaluated(study, how) -> dict[str, pd.DataFrame]:
         gap = float(np.mean([(target - source)[body].mean() for source, target, body, _ in pairs]))
         return lambda hu, spacing: hu + gap
 
+    seen = (how.features, how.cnn.patches)
     bound = PairedBound(cases, read, mean_shift, 2, "near")
-    measured = [measure_case(case, read, how.paired, how.features, bound) for case in cases]
+    measured = [measure_case(case, read, how.paired, seen, bound) for case in cases]
     return evaluate_study(study_input(files, numbers, "near"), measured, how)
 
 
@@ -237,10 +240,12 @@ def test_a_scan_without_an_image_becomes_a_note(study, how):
     def broken(path: str) -> Picture:
         raise ValueError(f"{path} cannot be read")
 
-    found = measure_case(cases["far-t0"], broken, how.paired, how.features)
+    found = measure_case(cases["far-t0"], broken, how.paired, (how.features, how.cnn.patches))
     assert found.faults == ["far, far-t0: in/far/far-t0.nii.gz cannot be read"]
     cropped = {name: array[:2] if "mask" in name else array for name, array in images.items()}
-    found = measure_case(cases["far-t1"], reader(cropped), how.paired, how.features)
+    found = measure_case(
+        cases["far-t1"], reader(cropped), how.paired, (how.features, how.cnn.patches)
+    )
     assert "shape" in found.faults[0] and not found.features
 
 
@@ -257,7 +262,10 @@ def test_a_study_of_one_scan_a_site_says_what_it_cannot_answer(study, how):
         "history": pd.DataFrame(),
     }
     cases = list_cases(files)
-    measured = [measure_case(case, reader(images), how.paired, how.features) for case in cases]
+    measured = [
+        measure_case(case, reader(images), how.paired, (how.features, how.cnn.patches))
+        for case in cases
+    ]
     found = evaluate_study(study_input(files, numbers, "near"), measured, how)
     assert np.isnan(value(found, "site_auc_linear", "none"))
     notes = found["notes"].query("question == 'site_auc_linear'")["reason"]

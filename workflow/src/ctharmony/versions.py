@@ -20,7 +20,8 @@ VERSIONS = {
     "export": 1,
     "features": 1,
     "demonstrate": 1,
-    "evaluate": 1,
+    "evaluate": 2,
+    "features_only": 1,
     "report": 3,
     "track": 1,
 }

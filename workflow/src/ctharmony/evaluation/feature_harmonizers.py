@@ -16,6 +16,7 @@ from ctharmony.evaluation.probes import Prepare
 from ctharmony.evaluation.quantiles import quantile
 
 METHODS = ("combat", "covbat", "quantile")
+TABLE_METHODS = ("combat", "covbat", "nested_combat", "quantile_nested_combat", "ctharmony")
 SMALLEST_BATCH = 2
 EXPLAINED = 0.95  # share of variance whose components CovBat aligns, as in its source
 
@@ -43,6 +44,54 @@ def nested(methods: Sequence[Prepare]) -> Prepare:
         return train, test
 
     return chained
+
+
+def table_harmonizer(method: str, rounds: int) -> Prepare:
+    """The `prepare` of a table with several batch variables; sites are (scans, variables).
+
+    `combat` and `covbat` take the variables' combination as the batch, `nested_combat` one
+    variable after the other, `quantile_nested_combat` quantiles before that. `ctharmony` maps
+    quantiles variable by variable, and again: one pass disturbs what the pass before has aligned,
+    as in iterative proportional fitting, and a second one leaves neither to be seen.
+
+    Args:
+        method: one of TABLE_METHODS; rounds: passes of `ctharmony`.
+
+    Raises:
+        ValueError: the method is unknown.
+    """
+    if method in ("combat", "covbat"):
+        return partial(_combined, harmonizer(method))
+    known = {
+        "nested_combat": (["combat"], 1),
+        "quantile_nested_combat": (["quantile", "combat"], 1),
+        "ctharmony": (["quantile"], rounds),
+    }
+    if method not in known:
+        raise ValueError(f"'{method}' harmonizes no table; known are {', '.join(TABLE_METHODS)}")
+    return partial(_passes, *known[method])
+
+
+def _passes(
+    methods: Sequence[str],
+    rounds: int,
+    train: np.ndarray,
+    test: np.ndarray,
+    *batches: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every method over every batch variable, as often as `rounds` says."""
+    for _ in range(rounds):
+        for method in methods:
+            chain = nested([harmonizer(method)] * batches[0].shape[1])
+            train, test = chain(train, test, *batches)
+    return train, test
+
+
+def _combined(
+    method: Prepare, train: np.ndarray, test: np.ndarray, *batches: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The batch is the combination of all variables."""
+    return method(train, test, *(np.array(["|".join(row) for row in part]) for part in batches))
 
 
 def combat(

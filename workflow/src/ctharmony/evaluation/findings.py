@@ -6,6 +6,7 @@ import pandas as pd
 
 from ctharmony.evaluation.bootstrap import Estimate
 from ctharmony.evaluation.metrics import metric_row, metrics_table
+from ctharmony.evaluation.multiple_testing import q_values
 from ctharmony.evaluation.tables import FeatureSet
 
 PROBE_COLUMNS = (
@@ -18,6 +19,7 @@ PROBE_COLUMNS = (
     "ci_low",
     "ci_high",
     "p_value",
+    "q_value",
     "n",
     "reason",
 )
@@ -57,8 +59,9 @@ class Findings:
         return metrics_table(self.metrics)
 
     def probes_frame(self) -> pd.DataFrame:
-        """probes.tsv."""
-        return pd.DataFrame(self.probes, columns=list(PROBE_COLUMNS))
+        """probes.tsv; q-values (Benjamini-Hochberg) are over all its probes."""
+        table = pd.DataFrame(self.probes, columns=list(PROBE_COLUMNS))
+        return table.assign(q_value=q_values(table["p_value"].astype(float)))
 
     def notes_frame(self) -> pd.DataFrame:
         """notes.tsv."""
@@ -74,5 +77,5 @@ class Findings:
         reason: str,
     ) -> None:
         values = (features.method, features.stage, features.part, probe, found.value, found.low)
-        row = (question, *values, found.high, p_value, found.n, reason)
+        row = (question, *values, found.high, p_value, float("nan"), found.n, reason)
         self.probes.append(dict(zip(PROBE_COLUMNS, row, strict=True)))

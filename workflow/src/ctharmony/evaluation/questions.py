@@ -1,6 +1,7 @@
 """What is asked of every set of features: which site, which maker, which patient."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,12 @@ import pandas as pd
 from ctharmony.evaluation.agreement import concordance, intraclass_correlation
 from ctharmony.evaluation.biology import effect_bias, factor_kind, probe_factor
 from ctharmony.evaluation.bootstrap import exact, unanswered
+from ctharmony.evaluation.cnn_probe import cnn_probe, patch_sample
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.metrics import metric_row
 from ctharmony.evaluation.probes import PROBES, ProbeSettings, probe, refusal
 from ctharmony.evaluation.settings import EvaluationSettings
+from ctharmony.evaluation.streaming import Measured
 from ctharmony.evaluation.tables import FeatureSet, aligned
 
 SCANNER_COLUMNS = {"maker": "manufacturer", "kernel": "kernel"}
@@ -51,6 +54,30 @@ def ask_scanner(
             else:
                 result = probe(sample, known, kind, how)
                 findings.answer(name, features, kind, result.auc, result.p_value)
+
+
+def ask_network(
+    findings: Findings, seen: FeatureSet, measured: Sequence[Measured], how: EvaluationSettings
+) -> None:
+    """Probe the site with a network on the patches of one method's images.
+
+    Args:
+        findings: takes the answer; seen: names method and stage.
+        measured: scans with their patches; how: settings.
+    """
+    own = [one for one in measured if seen.method in one.patches]
+    sample = patch_sample(
+        [one.patches[seen.method] for one in own],
+        [one.case.subject for one in own],
+        [one.case.site for one in own],
+    )
+    words = replace(seen, part="patches")
+    if reason := refusal(sample.labels, sample.subjects, how.probes):
+        nothing = unanswered(len(set(sample.subjects)))
+        findings.refuse("site_auc_cnn", words, nothing, reason)
+    else:
+        result = cnn_probe(sample, how.cnn, how.probes)
+        findings.answer("site_auc_cnn", words, "cnn", result.auc, result.p_value)
 
 
 def ask_biology(

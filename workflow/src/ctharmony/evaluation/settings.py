@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ctharmony.evaluation.cnn_probe import CnnSettings
 from ctharmony.evaluation.feature_row import FeatureSettings
+from ctharmony.evaluation.feature_study import FeatureStudySettings
 from ctharmony.evaluation.image_features import ImageFeatureSettings
 from ctharmony.evaluation.paired import PairedSettings
+from ctharmony.evaluation.patches import PatchSettings
 from ctharmony.evaluation.probes import ProbeSettings
 from ctharmony.evaluation.radiomics import RadiomicsSettings
 from ctharmony.quality.noise import NoiseSettings
@@ -17,7 +20,7 @@ class EvaluationSettings:
     """Everything `evaluate` needs to know.
 
     Attributes:
-        probes, paired, features: settings of those measures.
+        probes, cnn, paired, features: settings of those measures.
         covariates: columns of the manifest that are biology where no truth is known.
         overlap_minimum: overlap of a covariate below which two sites are not comparable.
         distance_repeats: resamples of subjects for distances between sites.
@@ -29,6 +32,7 @@ class EvaluationSettings:
     """
 
     probes: ProbeSettings
+    cnn: CnnSettings
     paired: PairedSettings
     features: ImageFeatureSettings
     covariates: tuple[str, ...]
@@ -50,6 +54,7 @@ def evaluation_settings(block: Mapping[str, Any], seed: int) -> EvaluationSettin
     }
     return EvaluationSettings(
         probes=ProbeSettings(**block["probes"], seed=seed),
+        cnn=CnnSettings(**(block["cnn"] | {"patches": PatchSettings(**block["cnn"]["patches"])})),
         paired=PairedSettings(**(paired | {"tissues_hu": tissues}), noise=noise),
         features=ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"])),
         covariates=tuple(block["covariates"]),
@@ -81,3 +86,11 @@ def feature_settings(block: Mapping[str, Any]) -> FeatureSettings:
 
 def _ranges(block: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     return {name: (float(low), float(high)) for name, (low, high) in block.items()}
+
+
+def feature_study_settings(
+    block: Mapping[str, Any], probes: Mapping[str, Any], seed: int
+) -> FeatureStudySettings:
+    """Read the block `feature_study`; its probes are those of the evaluation."""
+    own = {name: value for name, value in block.items() if name != "tables"}
+    return FeatureStudySettings(**own, probes=ProbeSettings(**probes, seed=seed))

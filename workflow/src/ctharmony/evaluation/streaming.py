@@ -15,6 +15,7 @@ from ctharmony.evaluation.paired import (
     paired_measures,
     prepare_truth,
 )
+from ctharmony.evaluation.patches import PatchSettings, body_patches
 from ctharmony.quality.histogram import histogram
 
 
@@ -38,6 +39,7 @@ class Measured:
         case: the scan.
         histograms: method -> (bins,) probabilities inside the body.
         features: method -> image features by name.
+        patches: method -> (n, pixels, pixels) HU on the common pixel.
         paired: (method, metric, value) where there is a truth.
         faults: sentences about what could not be measured.
     """
@@ -45,6 +47,7 @@ class Measured:
     case: Case
     histograms: dict[str, np.ndarray] = field(default_factory=dict)
     features: dict[str, dict[str, float]] = field(default_factory=dict)
+    patches: dict[str, np.ndarray] = field(default_factory=dict)
     paired: list[tuple[str, str, float]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -89,10 +92,16 @@ def measure_case(
     case: Case,
     read: Read,
     paired: PairedSettings,
-    features: ImageFeatureSettings,
+    features: tuple[ImageFeatureSettings, PatchSettings],
     derive: Derive = nothing_derived,
 ) -> Measured:
-    """Measure every version of a scan; a version that fails becomes a fault, not an end."""
+    """Measure every version of a scan; a version that fails becomes a fault, not an end.
+
+    Args:
+        case: the scan; read: reads a version of it; derive: makes further ones.
+        paired: measures against its truth.
+        features: what the probes see of it, as numbers and as patches.
+    """
     found = Measured(case)
     try:
         untouched = read(case.images[UNTOUCHED])
@@ -104,7 +113,10 @@ def measure_case(
     for method, path in case.images.items():
         try:
             hu = untouched.hu if method == UNTOUCHED else read(path).hu
-            found.see(method, hu, labels, untouched.spacing, features)
+            found.see(method, hu, labels, untouched.spacing, features[0])
+            found.patches[method] = body_patches(
+                hu, labels, untouched.spacing, features[1], case.scan
+            )
             found.judge(method, hu, labels, truth, paired)
         except (ValueError, OSError) as error:
             found.faults.append(f"{case.site}, {case.scan}, {method}: {error}")

@@ -20,11 +20,13 @@ from ctharmony.evaluation.feature_harmonizers import harmonizer
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.learned import final_terms
 from ctharmony.evaluation.metrics import metric_row
+from ctharmony.evaluation.multiple_testing import differing_share, site_differences
 from ctharmony.evaluation.overlap import overlap_table
 from ctharmony.evaluation.questions import (
     agreement_metrics,
     ask_biology,
     ask_effects,
+    ask_network,
     ask_scanner,
     feature_agreement,
     scanner_labels,
@@ -99,6 +101,7 @@ def _images(
         table = seen[seen["method"] == method]
         sets.append(feature_set(table, given.scans, (method, "image", "image"), "image_"))
         ask_scanner(findings, sets[-1], labels, how.probes)
+        ask_network(findings, sets[-1], measured, how)
     return {
         "paired": paired,
         "bland_altman": bland_altman_table(paired, given.target),
@@ -133,11 +136,19 @@ def _features(
         ask_biology(findings, features, factors, how.probes)
     for features in (before, after):
         ask_effects(findings, before, features, factors, how.strongest_features)
+    differences = [site_differences(features) for features in (before, after)]
+    for features, table in zip((before, after), differences, strict=True):
+        share = exact(differing_share(table), int(table["n"].max()) if len(table) else 0)
+        row = metric_row("feature_difference_share", features.method, stage, share)
+        findings.metrics.append(row)
     pair = [feature_agreement(before, features, given.target) for features in (before, after)]
     agreement = pd.concat(pair, ignore_index=True)
     subjects = given.scans.groupby("subject")["site"].nunique()
     findings.metrics += agreement_metrics(agreement, int((subjects > 1).sum()), how)
-    return {"feature_agreement": agreement}
+    return {
+        "feature_agreement": agreement,
+        "feature_differences": pd.concat(differences, ignore_index=True),
+    }
 
 
 def _latents(

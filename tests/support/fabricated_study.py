@@ -22,7 +22,8 @@ TERMS = (
 )  # fmt: skip
 METHODS = {"none": 28.0, "histogram_matching": 26.0, "physics_control": 15.0, "ctharmony": 14.0}
 SETTINGS = {
-    "example_scans": 1, "example_slices": 1, "example_total": 6, "thumbnails_per_site": 2,
+    "example_scans": 1, "example_slices": 1, "example_total": 6, "scan_pictures": 4,
+    "thumbnails_per_site": 2,
     "registration_pictures_per_site": 1, "picture_pixels": 256, "jpeg_quality": 85,
     "windows": {
         "lung": {"level": -600, "width": 1500}, "soft_tissue": {"level": 40, "width": 400},

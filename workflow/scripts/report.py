@@ -16,6 +16,7 @@ models = [
 ]
 scans = results.stacked(given.ingested, "scans.tsv")
 examples = results.examples(scans, given, settings, params.models[0], params.target)
+pages = results.page_examples(scans, given, settings, params.models[0])
 small = results.thumbnails(scans, given, settings)
 lined_up = results.registration_pictures(scans, given, settings)
 study = report.StudyRecord(
@@ -30,6 +31,7 @@ study = report.StudyRecord(
     registration=results.stacked(given.registered, "registration.tsv"),
     baselines=results.stacked(given.baselines, "baselines.tsv"),
     examples=tuple(report.Example(**found) for found in examples),
+    page_examples=tuple(report.Example(**found) for found in pages),
     thumbnails=tuple(report.Picture(**found) for found in small),
     registration_pictures=tuple(report.Picture(**found) for found in lined_up),
     demonstrations=results.demonstrations(params.demonstrations),

@@ -40,9 +40,9 @@ def test_ours_hides_both_batches_from_both_probes_and_keeps_the_outcome(how):
     found = evaluate_feature_table(radiomics(), how)
     bars = found["bars"].set_index(["method", "question"])
     assert bars.loc[("none", "maker"), "linear"] > 0.85
-    assert bars.loc[("combat", "kernel"), "forest"] > 0.9
+    assert bars.loc[("none", "kernel"), "forest"] > 0.85
     assert bars.loc["ctharmony"]["held"].all()
-    assert not bars.loc[("combat", "kernel"), "held"]
+    assert not bars.loc["none"]["held"][["maker", "kernel"]].any()
     assert (bars["n"] == COUNT).all()
     share = found["feature_differences"].groupby(["method", "question"])["q_value"]
     below = share.apply(lambda q: (q <= 0.05).mean())

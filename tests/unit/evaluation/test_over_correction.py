@@ -1,4 +1,4 @@
-"""Where scanners do not differ nothing may change, and site labels that mean nothing give nothing."""
+"""Where scanners do not differ nothing may change; labels that mean nothing give nothing."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -22,6 +22,6 @@ VERSIONS = {
     "demonstrate": 1,
     "evaluate": 2,
     "features_only": 1,
-    "report": 3,
+    "report": 4,
     "track": 1,
 }

@@ -11,8 +11,10 @@ from ctharmony.evaluation.metrics import ALL_SITES, metric_row
 from ctharmony.evaluation.streaming import Measured
 
 COLUMNS = ("scan", "site", "subject", "method", "metric", "value")
-SIGNED = ("tissue_shift_hu_", "laa950_bias_points", "perc15_bias_hu")
-DIFFERENCES = ("laa950_bias_points", "perc15_bias_hu", "tissue_shift_hu_")
+DIFFERENCES = (
+    "laa950_bias_points", "perc15_bias_hu", "lung_volume_bias_ml", "tissue_shift_hu_",
+)  # fmt: skip
+SIGNED = DIFFERENCES
 
 
 def paired_table(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -45,7 +47,7 @@ def paired_rows(
 
 
 def bland_altman_table(paired: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Bias and limits of agreement of lung density and tissue HU against the truth."""
+    """Bias and limits of agreement of lung density, lung volume and tissue HU against the truth."""
     rows = []
     kept = paired[paired["metric"].str.startswith(DIFFERENCES)]
     for (metric, method), group in kept.groupby(["metric", "method"], sort=False):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
 from ctharmony.evaluation.agreement import (
     mean_absolute_error,
@@ -19,6 +19,9 @@ from ctharmony.quality.noise import (
     homogeneous_patches,
     power_spectrum,
 )
+
+LUNG_BELOW_HU = -500.0  # lung is lighter; half way between lung and soft tissue
+REACH = 3  # pixels beyond the lung of the mask in which a voxel may turn into lung
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Truth:
         tissues: name -> bool mask of the voxels that are surely this tissue.
         corners: (n, 3) places of flat soft tissue; patches: (n, rows, columns) of the target.
         lung_density: LAA-950 and Perc15 of the target.
+        lung_reach: bool, the lung and a rim of REACH pixels, in which its volume is counted.
         spacing: (dz, dy, dx) mm.
     """
 
@@ -63,6 +67,7 @@ class Truth:
     corners: np.ndarray
     patches: np.ndarray
     lung_density: dict[str, float]
+    lung_reach: np.ndarray
     spacing: tuple[float, float, float]
 
 
@@ -95,6 +100,7 @@ def prepare_truth(
         corners=corners,
         patches=patches,
         lung_density=lung_density(target, labels == LUNG, 1.0),
+        lung_reach=_reach(labels == LUNG),
         spacing=spacing,
     )
 
@@ -174,7 +180,21 @@ def _lung(image: np.ndarray, truth: Truth) -> dict[str, float]:
     return {
         "laa950_bias_points": found["laa950_percent"] - truth.lung_density["laa950_percent"],
         "perc15_bias_hu": found["perc15_hu"] - truth.lung_density["perc15_hu"],
+        "lung_volume_bias_ml": _volume(image, truth) - _volume(truth.target, truth),
     }
+
+
+def _reach(lung: np.ndarray) -> np.ndarray:
+    """The lung (slices, rows, columns) and a rim of REACH pixels within its slices."""
+    return binary_dilation(lung, np.ones((1, 3, 3), dtype=bool), iterations=REACH)
+
+
+def _volume(image: np.ndarray, truth: Truth) -> float:
+    """Volume (ml) lighter than LUNG_BELOW_HU in and around the lung; NaN without a lung."""
+    if not truth.lung_reach.any():
+        return float("nan")
+    voxel_ml = float(np.prod(truth.spacing)) / 1000
+    return voxel_ml * int(np.count_nonzero(image[truth.lung_reach] < LUNG_BELOW_HU))
 
 
 def _smoothed(

@@ -201,6 +201,21 @@ def examples(
     ]
 
 
+def page_examples(
+    scans: pd.DataFrame, given: Any, settings: Any, model: str
+) -> list[dict[str, Any]]:
+    """One slice before and after of up to `scan_pictures` scans; arguments as for `examples`."""
+    before = _scans(given.ingested)
+    own = [folder for folder in given.harmonized if Path(folder).parts[-3] == model]
+    after = {place: path for place, path in places(own, ".nii.gz").items() if place in before}
+    count = settings.scan_pictures
+    return [
+        {"site": place[0], "scan": place[1], "model": model, **content}
+        for place in choose_scans(scans, after, count, count)
+        for content in _tried(example_slices, before[place], after[place], 1)
+    ]
+
+
 def thumbnails(scans: pd.DataFrame, given: Any, settings: Any) -> list[dict[str, Any]]:
     """A slice in HU of some scans of every site; arguments as for `examples`."""
     found = _scans(given.ingested)

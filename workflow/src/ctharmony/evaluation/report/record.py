@@ -19,6 +19,7 @@ class ReportSettings:
         example_scans: scans per site shown before and after; example_slices: slices of each.
         example_total: most scans shown before and after in the whole report, and most sites
             with small pictures.
+        scan_pictures: most scans whose page shows a slice before, after and its change.
         thumbnails_per_site: small pictures per site; registration_pictures_per_site: QC pictures.
         picture_pixels: longest side of a picture, pixels; jpeg_quality: 1 to 95.
         windows: name -> {level, width}, HU.
@@ -33,6 +34,7 @@ class ReportSettings:
     example_scans: int
     example_slices: int
     example_total: int
+    scan_pictures: int
     thumbnails_per_site: int
     registration_pictures_per_site: int
     picture_pixels: int
@@ -103,6 +105,7 @@ class ModelRecord:
 class StudyRecord:
     """A study's outcome. `models` is in config order; the first one is spoken of in the verdict.
 
+    `examples` are shown large, `page_examples` small on their scans' pages.
     `demonstrations`: name -> (tables, figures as PNG) of the divergence study, where it was run.
     """
 
@@ -117,6 +120,7 @@ class StudyRecord:
     registration: pd.DataFrame = field(default_factory=pd.DataFrame)
     baselines: pd.DataFrame = field(default_factory=pd.DataFrame)
     examples: tuple[Example, ...] = ()
+    page_examples: tuple[Example, ...] = ()
     thumbnails: tuple[Picture, ...] = ()
     registration_pictures: tuple[Picture, ...] = ()
     demonstrations: Mapping[str, Demonstration] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ctharmony.evaluation.report.agreement import agreement_section
+from ctharmony.evaluation.report.bars import bars_section
 from ctharmony.evaluation.report.blocks import Drawing, Section, Text, data_uri, table
 from ctharmony.evaluation.report.cohort import (
     cohort_section,
@@ -24,6 +25,7 @@ from ctharmony.evaluation.report.record import (
     ReportSettings,
     StudyRecord,
 )
+from ctharmony.evaluation.report.scan_pages import scan_section
 from ctharmony.evaluation.report.signal import distance_section, probes_section
 from ctharmony.evaluation.report.site_quality import site_quality_section
 from ctharmony.evaluation.report.sweep import sweep_section
@@ -87,6 +89,7 @@ def _page(**content: Any) -> str:
 def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
     first = study.models[0]
     found = [
+        bars_section(study, first),
         harmonization_section(study, settings),
         agreement_section(study, first),
         probes_section(first),
@@ -95,6 +98,7 @@ def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
         quality_section(study),
         site_quality_section(study, settings),
         registration_section(study, settings),
+        scan_section(study, settings),
         *(model_section(study, model) for model in study.models),
         sweep_section(study),
         divergence_section(study),

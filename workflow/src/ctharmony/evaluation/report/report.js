@@ -76,11 +76,57 @@ function setUpSearch(input) {
   });
 }
 
+function element(name, text, parent) {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  parent.append(made);
+  return made;
+}
+
+function buildPage(details, page) {
+  const figures = element("div", "", details);
+  figures.className = "page-pictures";
+  page.pictures.forEach(([name, source]) => {
+    const figure = element("figure", "", figures);
+    const image = element("img", "", figure);
+    image.src = source;
+    image.alt = `${page.name}, ${name}`;
+    element("figcaption", name, figure);
+  });
+  page.parts.forEach((part) => {
+    element("h4", part.title, details);
+    const list = element("dl", "", details);
+    part.rows.forEach(([name, value]) => {
+      const pair = element("div", "", list);
+      element("dt", name, pair);
+      element("dd", value, pair);
+    });
+  });
+}
+
+function setUpPages(holder) {
+  const pages = JSON.parse(holder.querySelector("script").textContent);
+  const all = [...holder.querySelectorAll("[data-page]")];
+  all.forEach((details) => {
+    details.addEventListener("toggle", () => {
+      const empty = details.childElementCount === 1;
+      if (details.open && empty) buildPage(details, pages[Number(details.dataset.page)]);
+    });
+  });
+  holder.querySelector("[data-find-page]").addEventListener("input", (event) => {
+    const sought = event.target.value.trim().toLowerCase();
+    all.forEach((details, index) => {
+      details.parentElement.hidden = !pages[index].name.toLowerCase().includes(sought);
+    });
+  });
+}
+
 window.addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((part) => (part.open = true));
+  document.querySelectorAll("details:not([data-page])").forEach((part) => (part.open = true));
 });
 document.querySelectorAll("[data-comparison]").forEach(setUpComparison);
 document.querySelectorAll("tbody").forEach((body) => {
   if (body.rows.length > 1) setUpSorting(body.parentElement);
 });
 document.querySelectorAll("[data-search]").forEach(setUpSearch);
+document.querySelectorAll(".pages").forEach(setUpPages);

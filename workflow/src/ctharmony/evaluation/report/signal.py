@@ -47,6 +47,7 @@ def probes_section(model: ModelRecord) -> Section:
         rows = rows[rows["metric"].str.startswith((*SCANNER, *BIOLOGY, "effect_bias_"))]
         if len(rows):
             section.blocks.append(_probe_table(rows, stage))
+    section.blocks.extend(_significance(model))
     section.blocks.extend(_evidence(model))
     section.blocks.extend(_overlap(model))
     return section
@@ -87,6 +88,30 @@ def _probe_table(rows: pd.DataFrame, stage: str) -> Table:
     caption = "Out of fold, split by subject, with 95% bootstrap intervals; n counts subjects."
     columns = ["probe", *(method_label(method) for method in methods), "n"]
     return Table(title, caption, columns, body, download(rows), file_name(title))
+
+
+def _significance(model: ModelRecord) -> list[Table]:
+    """p- and q-values of every probe, and of every feature's difference between sites."""
+    found = []
+    probes = model.tables.get("probes", pd.DataFrame())
+    names = ("question", "method", "stage", "part", "probe", "value", "p_value", "q_value", "n")
+    if set(names) <= set(probes.columns) and len(probes):
+        caption = (
+            "p: how often shuffled labels score as well. q (Benjamini-Hochberg): the share of "
+            "false findings among all probes at least as sure as this one; up to 0.05 counts."
+        )
+        labels = {name: name.replace("_", " ") for name in names}
+        found.append(table("Every probe with p and q", caption, probes, labels, probes))
+    features = model.tables.get("feature_differences", pd.DataFrame())
+    if {"feature", "method", "q_value", "n"} <= set(features.columns) and len(features):
+        caption = (
+            "Kruskal-Wallis test between sites over subjects seen at one site; q over all "
+            "features of a method. Patients differ between sites, too."
+        )
+        labels = {name: str(name).replace("_", " ") for name in features.columns}
+        title = "Features that differ between sites"
+        found.append(table(title, caption, features, labels, features))
+    return found
 
 
 def _evidence(model: ModelRecord) -> list[Drawing]:

@@ -114,13 +114,24 @@ def test_tables_sort_and_search(opened):
     assert heading.get_attribute("aria-sort") == "descending"
 
 
+def test_a_scans_page_is_built_when_it_is_opened(opened):
+    page = opened(PHONE)
+    first = page.locator("details[data-page]").first
+    assert first.locator("dl").count() == 0
+    first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert first.locator("dl").count() >= 3
+    assert first.get_by_role("heading", name="Quality").is_visible()
+    assert first.locator("img").count() == 3
+
+
 def test_it_prints_every_row_and_both_sides_of_a_slice(opened):
     page = opened(DESKTOP)
     pdf = page.pdf(format="A4")
     assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 5
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details:not([open]):visible").count() == 0
     assert not page.locator("nav").is_visible()
     after = page.locator(f"{FIRST} >> .view.shown .after")
     assert after.evaluate("image => getComputedStyle(image).clipPath") == "none"

@@ -88,7 +88,7 @@ def test_script_writes_every_section(whole):
     tags = Page(whole).tags
     anchors = {attrs.get("id") for tag, attrs in tags if tag == "section"}
     assert anchors == {
-        "verdict", "harmonization", "agreement", "probes", "distances", "cohort", "quality",
+        "verdict", "promises", "scans", "harmonization", "agreement", "probes", "distances", "cohort", "quality",
         "site-quality", "registration", "model-plain", "model-narrow", "models", "tables-plain",
         "tables-narrow",
     }  # fmt: skip

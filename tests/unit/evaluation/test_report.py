@@ -88,9 +88,9 @@ def test_script_writes_every_section(whole):
     tags = Page(whole).tags
     anchors = {attrs.get("id") for tag, attrs in tags if tag == "section"}
     assert anchors == {
-        "verdict", "promises", "scans", "harmonization", "agreement", "probes", "distances", "cohort", "quality",
-        "site-quality", "registration", "model-plain", "model-narrow", "models", "tables-plain",
-        "tables-narrow",
+        "verdict", "promises", "harmonization", "agreement", "probes", "distances", "cohort",
+        "quality", "site-quality", "registration", "scans", "model-plain", "model-narrow", "models",
+        "tables-plain", "tables-narrow",
     }  # fmt: skip
     linked = {attrs["href"][1:] for tag, attrs in tags if attrs.get("href", "").startswith("#")}
     assert linked == anchors

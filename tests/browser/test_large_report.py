@@ -83,6 +83,7 @@ def test_it_opens_and_builds_a_page_only_when_asked(browser, report):
     shown = page.locator("details[data-page]:visible")
     assert shown.count() == 1
     shown.locator("summary").click()
+    shown.locator("dl").first.wait_for()
     assert shown.locator("dl").count() >= 4
     assert shown.locator("img").count() == 3
     assert "0.900" in shown.inner_text()

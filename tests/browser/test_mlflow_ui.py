@@ -29,6 +29,7 @@ def tracked(study):
             "report": str(study / "report.html"),
             "models": [str(study / "models" / name) for name in models],
             "evaluation": [str(study / "evaluation" / name) for name in models],
+            "packages": [],
         },
         "params": {
             "study": "fabricated", "config": config,

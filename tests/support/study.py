@@ -95,7 +95,7 @@ class Study:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs by rule that a dry run would start."""
-        output = self.finish("--dry-run", "--quiet", "rules", *arguments)
+        output = self.finish(*arguments, "--dry-run", "--quiet", "rules")
         return count_jobs(output)
 
     def kill_after(self, path: str, *arguments: str) -> None:

@@ -29,7 +29,7 @@ def tracked(study):
             "report": str(study / "report.html"),
             "models": [str(study / "models" / name) for name in models],
             "evaluation": [str(study / "evaluation" / name) for name in models],
-            "packages": [],
+            "packages": [str(study / "packages" / name) for name in models],
         },
         "params": {
             "study": "fabricated", "config": config,

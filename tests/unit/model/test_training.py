@@ -123,10 +123,14 @@ def test_training_ends_early_with_the_weights_of_the_best_epoch(scans, block, mo
     losses = iter([5.0, 4.0, 4.5, 4.2, 1.0, 1.0])
     states = []
 
-    def rows(model, source, settings, epoch, *_):
+    real = training.validation_rows
+
+    def rows(model, *others):
         states.append({name: value.clone() for name, value in model.state_dict().items()})
-        row = {"epoch": epoch, "term": "loss", "split": "validation", "unit": "nats"}
-        return [{**row, "value": next(losses)}]
+        loss = next(losses)
+        return [
+            row | ({"value": loss} if row["term"] == "loss" else {}) for row in real(model, *others)
+        ]
 
     monkeypatch.setattr(training, "validation_rows", rows)
     trainer = Trainer(scans, Settings.from_dict(block), 5, Hooks())

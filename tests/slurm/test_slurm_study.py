@@ -8,7 +8,7 @@ import pytest
 
 from small_study import finished_small_study, small_study
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.long]
 FAST = ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "20"]
 ABOUT_THE_RUN = ("benchmarks/", "mlflow/")
 

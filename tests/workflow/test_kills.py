@@ -15,7 +15,7 @@ import pytest
 
 from small_study import finished_small_study, small_study
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.long]
 KILLS = int(os.environ.get("CTHARMONY_KILLS", "10"))
 LONGEST_SECONDS = 15.0
 # in CI the first stages, with their many processes; all of them in the long run

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-MAP_BYTES, RAY_BYTES, SLICE_BYTES = 14, 12, 150  # per voxel, per ray of a scan, of one pass
+MAP_BYTES, RAY_BYTES, SLICE_BYTES = 14, 12, 60  # per voxel, per ray of a scan, of one pass
 SLICES_PER_PASS = 96
 LEAST_MB, LEAST_MINUTES = 2000, 60
 MINUTES_PER_UPDATE = 2.5e-10  # of a pixel by a view, all images of a travelling patient

@@ -9,21 +9,17 @@ from pathlib import Path  # noqa: E402
 from ctharmony.harmonization.operators import ScannerOperator, estimate_operator  # noqa: E402
 from ctharmony.io.files import read_json, write_json  # noqa: E402
 from ctharmony.io.models import (  # noqa: E402
+    encode_scans,
     read_curves,
     read_model,
-    read_scans,
     read_usable_rows,
 )
 from ctharmony.model.adaptation import adapt, unseen_profile  # noqa: E402
 
 given, params, site = snakemake.input, snakemake.params, snakemake.wildcards.site
 rows = read_usable_rows(given.ingested, given.registered)
-model, posteriors = read_model(given.model), []
-for scan in read_scans(rows):
-    try:
-        posteriors.append(model.encode_scan(scan.hu, scan.mask, scan.spacing))
-    except ValueError as error:
-        logger.warning("%s is left out: %s", scan.scan, error)
+model = read_model(given.model)
+posteriors = list(encode_scans(model, rows, logger).values())
 profile = adapt(model, posteriors) if posteriors else unseen_profile(model, site)
 logger.info("%s: %s", site, profile.reason or f"onboarded from {profile.n_scans} scans")
 prior = ScannerOperator.from_dict(read_json(Path(given.model) / "reference.json")["operator"])

@@ -14,11 +14,12 @@ from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer, SiteSca
 from ctharmony.harmonization.operators import ScannerOperator, estimate_operator  # noqa: E402
 from ctharmony.io.files import read_json  # noqa: E402
 from ctharmony.io.models import (  # noqa: E402
+    encode_scans,
     read_curves,
     read_model,
-    read_scans,
     read_usable_rows,
 )
+from ctharmony.io.registered import read_masked  # noqa: E402
 from ctharmony.io.tables import write_table  # noqa: E402
 from ctharmony.io.truth import travelling_truth  # noqa: E402
 from ctharmony.io.volumes import read_volume  # noqa: E402
@@ -32,9 +33,7 @@ target = SiteScanner.from_profile(read_json(folder / "sites" / f"{params.target}
 rows = read_usable_rows(given.ingested, given.registered)
 curves, truth = read_curves(rows), travelling_truth(given.simulated)
 own = rows[~rows["scan"].isin(truth)]
-posteriors = {
-    scan.scan: model.encode_scan(scan.hu, scan.mask, scan.spacing) for scan in read_scans(own)
-}
+posteriors = encode_scans(model, own, logger)
 
 
 def harmonizer(scans):
@@ -48,12 +47,11 @@ def harmonizer(scans):
 
 def error(carrier, row):
     """Body MAE of one travelling scan to the target scanner's, HU."""
-    stem, scan = Path(row["folder"]) / row["scan"], row["scan"]
-    volume = read_volume(f"{stem}.nii.gz")
+    scan = row["scan"]
+    volume, mask = read_masked(row["folder"], scan)
     measured = Measured(row, curves[curves["scan"] == scan])
     result, _ = carrier.carry(volume.hu, volume.spacing, site, measured)
-    body = read_volume(f"{stem}_mask.nii.gz").hu > 0
-    return mean_absolute_error(result.hu, read_volume(truth[scan]).hu, body)
+    return mean_absolute_error(result.hu, read_volume(truth[scan]).hu, mask > 0)
 
 
 found = []

@@ -70,13 +70,16 @@ def test_folds_never_split_a_subject_and_hold_every_class(quick):
 
 def test_a_subject_that_names_the_site_does_not_leak(quick):
     """Scans of a subject are alike: split over folds they would give its site away."""
-    generator = np.random.default_rng(5)
-    subjects = np.repeat([f"s{index}" for index in range(24)], 4)
-    own = {name: generator.normal(size=8) for name in set(subjects)}
-    features = np.array([own[name] for name in subjects]) + 0.01 * generator.normal(size=(96, 8))
-    sites = np.array([{0: "a", 1: "b"}[int(name[1:]) % 2] for name in subjects])
-    auc = probe(Sample(features, subjects, sites), sites, "forest", quick).auc.value
-    assert auc < 0.75
+    subjects = np.repeat(np.arange(24), 4)
+    sites = np.array(["a", "b"])[subjects % 2]
+    found = []
+    for seed in range(8):
+        generator = np.random.default_rng(seed)
+        own = generator.normal(size=(24, 8))[subjects]
+        features = own + 0.01 * generator.normal(size=own.shape)
+        given = Sample(features, subjects.astype(str), sites)
+        found.append(probe(given, sites, "forest", quick).auc.value)
+    assert abs(np.mean(found) - 0.5) < 0.15
 
 
 def test_p_values_of_chance_predictions_are_not_small(quick):

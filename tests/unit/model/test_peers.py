@@ -13,8 +13,6 @@ HOW = {"steps": 40, "learning_rate": 0.004, "beta": 1.0, "latent_channels": 4, "
 
 @pytest.fixture(scope="module", params=list(PEERS))
 def name(request) -> str:
-    if request.param == "autoencoder_kl":
-        pytest.importorskip("monai", reason="autoencoder_kl needs MONAI: pip install monai")
     return request.param
 
 

@@ -1,5 +1,6 @@
 """Models and the scans they are made from, on disk."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ctharmony.io.files import read_json, replaced, write_json
 from ctharmony.io.mapped import mapped_copy
 from ctharmony.io.tables import read_table, read_tables
 from ctharmony.io.volumes import read_spacing, read_volume
-from ctharmony.model.inference import TrainedModel
+from ctharmony.model.inference import ScanPosterior, TrainedModel
 from ctharmony.model.peers import PeerSettings, TrainedPeer
 from ctharmony.model.scans import ScanData
 from ctharmony.model.settings import Settings
@@ -91,6 +92,19 @@ def read_scans(
         mask = _voxels(f"{stem}_mask.nii.gz", "uint8", mapped)
         named = (row.site, row.scan, row.subject, row.split)
         yield ScanData(hu, mask, spacing, *named, covariates=known)
+
+
+def encode_scans(
+    model: TrainedModel, rows: pd.DataFrame, logger: logging.Logger
+) -> dict[str, ScanPosterior]:
+    """Posterior of each scan of a site by its id; a scan that has none is logged and left out."""
+    found = {}
+    for scan in read_scans(rows):
+        try:
+            found[scan.scan] = model.encode_scan(scan.hu, scan.mask, scan.spacing)
+        except ValueError as error:
+            logger.warning("%s is left out: %s", scan.scan, error)
+    return found
 
 
 def _voxels(path: str, kind: str, mapped: Path | None) -> np.ndarray:

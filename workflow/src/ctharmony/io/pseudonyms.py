@@ -60,6 +60,10 @@ def remade_uids(tags: Mapping[str, Any], key: bytes | None) -> dict[str, str]:
 
 
 def remade_uid(uid: str, key: bytes) -> str:
-    """HMAC-SHA-256 of a UID as one of the root 2.25 (DICOM PS3.5 B.2): 128 bits in decimal."""
-    digest = hmac.new(key, uid.encode(), hashlib.sha256).digest()
+    """HMAC-SHA-256 of a UID, as a UID."""
+    return uid_of(hmac.new(key, uid.encode(), hashlib.sha256).digest())
+
+
+def uid_of(digest: bytes) -> str:
+    """A hash as a UID of the root 2.25 (DICOM PS3.5 B.2): its first 128 bits in decimal."""
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"

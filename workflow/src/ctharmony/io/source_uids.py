@@ -13,10 +13,9 @@ import numpy as np
 
 from ctharmony.io.dicom_headers import Header, read_headers
 from ctharmony.io.dicom_series import SeriesRule, Stack, choose, stacked
-from ctharmony.io.pseudonyms import remade_uid
+from ctharmony.io.pseudonyms import remade_uid, uid_of
 from ctharmony.io.scan import InputLimits, SetAside
 
-MORE_TAGS = ("StudyInstanceUID", "FrameOfReferenceUID")
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -59,9 +58,8 @@ def source_uids(
 
 
 def hashed_uid(*parts: Any) -> str:
-    """A UID from a hash (PS3.5 B.2: 2.25 and 128 bits); the same parts give the same UID."""
-    digest = hashlib.sha256("\n".join(map(str, parts)).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+    """A UID from a hash; the same parts give the same UID."""
+    return uid_of(hashlib.sha256("\n".join(map(str, parts)).encode()).digest())
 
 
 def _source_stack(row: Mapping[str, Any], taken: tuple[SeriesRule, InputLimits]) -> Stack | None:
@@ -76,8 +74,8 @@ def _source_stack(row: Mapping[str, Any], taken: tuple[SeriesRule, InputLimits])
 
 def _headers(path: Path) -> list[Header]:
     if path.is_file():
-        return read_headers([path], MORE_TAGS)
-    return read_headers(sorted(item for item in path.rglob("*") if item.is_file()), MORE_TAGS)
+        return read_headers([path])
+    return read_headers(sorted(item for item in path.rglob("*") if item.is_file()))
 
 
 def _centres(affine: np.ndarray, slices: int) -> np.ndarray:

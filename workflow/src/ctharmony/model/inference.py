@@ -1,5 +1,6 @@
 """A trained model at work: scans in as arrays, posteriors and decoded volumes out."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,10 +61,7 @@ class TrainedModel:
         Raises:
             ValueError: the state is not that of a model of these settings.
         """
-        if SITES_KEY not in state:
-            raise ValueError("the weights name no sites; train the model again")
-        sites = bytes(state[SITES_KEY].tolist()).decode().split("\n")
-        weights = {name: value for name, value in state.items() if name != SITES_KEY}
+        weights, sites = unpacked(state)
         try:
             return cls.from_parts(settings, sites, weights)
         except RuntimeError as error:
@@ -71,11 +69,7 @@ class TrainedModel:
 
     def state(self) -> dict[str, Tensor]:
         """Everything but the settings, as contiguous CPU tensors (for safetensors)."""
-        names = torch.tensor(list("\n".join(self.sites).encode()), dtype=torch.uint8)
-        weights = self.network.state_dict()
-        return {name: value.cpu().contiguous() for name, value in weights.items()} | {
-            SITES_KEY: names
-        }
+        return packed(self.network.state_dict(), self.sites)
 
     def to(self, device: str) -> "TrainedModel":
         """Move to a device and return self."""
@@ -123,13 +117,10 @@ class TrainedModel:
         device = self.network.blur.device
         views = [self._row(z_s) for z_s in (z_s_source, z_s_target) if z_s is not None]
         results = [np.empty(hu.shape, np.float32) for _ in range(1 if len(views) == 1 else 3)]
-        for start in range(0, len(hu), BLOCK):
-            indices = range(start, min(start + BLOCK, len(hu)))
-            slabs = torch.from_numpy(np.stack([slab(hu, index) for index in indices])).to(device)
-            for result, part in zip(
-                results, self._decode_block(slabs, spacing, views), strict=True
-            ):
-                result[start : start + BLOCK] = part.cpu().numpy()
+        for place, slabs in slab_blocks(hu):
+            parts = self._decode_block(slabs.to(device), spacing, views)
+            for result, part in zip(results, parts, strict=True):
+                result[place] = part.cpu().numpy()
         return tuple(results) if len(views) == 2 else (results[0], None, None)
 
     def site_prior(self, site: str) -> tuple[np.ndarray, np.ndarray]:
@@ -186,6 +177,34 @@ class TrainedModel:
         shown = [*means, log_sds[0].exp()] if len(rows) > 1 else list(means)
         stack = torch.stack(shown, dim=1)
         return list(from_common_grid(stack, shape, slabs.shape[-2:]).unbind(1))
+
+
+def packed(weights: Mapping[str, Tensor], sites: list[str]) -> dict[str, Tensor]:
+    """Weights and names of sites as contiguous CPU tensors (for safetensors)."""
+    names = torch.tensor(list("\n".join(sites).encode()), dtype=torch.uint8)
+    return {name: value.cpu().contiguous() for name, value in weights.items()} | {SITES_KEY: names}
+
+
+def unpacked(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Inverse of `packed`.
+
+    Raises:
+        ValueError: the state names no sites.
+    """
+    if SITES_KEY not in state:
+        raise ValueError("the weights name no sites; train the model again")
+    sites = bytes(state[SITES_KEY].tolist()).decode().split("\n")
+    return {name: value for name, value in state.items() if name != SITES_KEY}, sites
+
+
+def slab_blocks(hu: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+    """A volume a few slices at a time: their place, and their slabs (n, 3, rows, columns)."""
+    for start in range(0, len(hu), BLOCK):
+        place = slice(start, min(start + BLOCK, len(hu)))
+        yield (
+            place,
+            torch.from_numpy(np.stack([slab(hu, i) for i in range(place.start, place.stop)])),
+        )
 
 
 def to_common_grid(

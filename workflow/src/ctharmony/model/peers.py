@@ -14,15 +14,20 @@ from torch import Tensor, nn
 
 from ctharmony.information.gaussian import kl_standard, log_density, sample
 from ctharmony.model.curve import to_hu, to_units
-from ctharmony.model.inference import SITES_KEY, from_common_grid, to_common_grid
+from ctharmony.model.inference import (
+    from_common_grid,
+    packed,
+    slab_blocks,
+    to_common_grid,
+    unpacked,
+)
 from ctharmony.model.networks import BiologyEncoder, Decoder
 from ctharmony.model.sampling import PatchSource, latent_draws
-from ctharmony.model.scans import ScanData, slab
+from ctharmony.model.scans import ScanData
 from ctharmony.model.schedule import split_scans
 from ctharmony.model.settings import Settings
-from ctharmony.model.vae import resampled
+from ctharmony.model.vae import grid_side, resampled
 
-BLOCK = 4  # slices decoded at once
 SITE_DIMENSIONS = 8
 SD_HU = 20.0  # of the likelihood that weighs error against rate
 
@@ -112,16 +117,14 @@ class TrainedPeer:
         cls, name: str, state: Mapping[str, Tensor], how: PeerSettings, grid_mm: float
     ) -> "TrainedPeer":
         """Inverse of `state`."""
-        sites = bytes(state[SITES_KEY].tolist()).decode().split("\n")
+        weights, sites = unpacked(state)
         network = PEERS[name](len(sites), how)
-        network.load_state_dict({key: v for key, v in state.items() if key != SITES_KEY})
+        network.load_state_dict(weights)
         return cls(network, sites, grid_mm)
 
     def state(self) -> dict[str, Tensor]:
         """Weights and sites as contiguous tensors (for safetensors)."""
-        names = torch.tensor(list("\n".join(self.sites).encode()), dtype=torch.uint8)
-        weights = self.network.state_dict()
-        return {name: value.contiguous() for name, value in weights.items()} | {SITES_KEY: names}
+        return packed(self.network.state_dict(), self.sites)
 
     @torch.inference_mode()
     def decode(self, hu: np.ndarray, spacing: tuple[float, float, float], site: str) -> np.ndarray:
@@ -133,14 +136,12 @@ class TrainedPeer:
         if site not in self.sites:
             raise ValueError(f"site {site} is none of the peer's ({', '.join(self.sites)})")
         result = np.empty(hu.shape, np.float32)
-        for start in range(0, len(hu), BLOCK):
-            indices = range(start, min(start + BLOCK, len(hu)))
-            slabs = torch.from_numpy(np.stack([slab(hu, index) for index in indices]))
+        for place, slabs in slab_blocks(hu):
             grid, shape = to_common_grid(slabs, spacing, self.grid_mm)
             wanted = torch.full((len(slabs),), self.sites.index(site))
             units = self.network.render(self.network.posterior(to_units(grid))[0], wanted)
             back = from_common_grid(to_hu(units)[:, None], shape, slabs.shape[-2:])
-            result[start : start + BLOCK] = back[:, 0].numpy()
+            result[place] = back[:, 0].numpy()
         return result
 
 
@@ -167,7 +168,7 @@ def train_peer(
         torch.manual_seed(seed)
         network = PEERS[name](len(sites), how)
     optimizer = torch.optim.Adam(network.parameters(), lr=how.learning_rate)
-    side = 8 * max(1, round(settings.network.patch_mm / settings.network.grid_mm / 8))
+    side = grid_side(settings.network)
     for step in range(how.steps):
         batch = source.draw(seed, step)
         image = torch.cat([resampled(part, (side, side)) for part in batch.native])

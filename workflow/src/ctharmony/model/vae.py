@@ -11,7 +11,7 @@ from ctharmony.information.gaussian import reparametrise
 from ctharmony.model.curve import piecewise_linear, to_hu, to_units
 from ctharmony.model.networks import STRIDE, BiologyEncoder, Decoder
 from ctharmony.model.scanner import ScannerEncoder, ScannerHead, SitePriors
-from ctharmony.model.settings import Settings
+from ctharmony.model.settings import Network, Settings
 from ctharmony.model.spectrum import read_scanner
 
 
@@ -58,7 +58,7 @@ class FactorisedVAE(nn.Module):
         tissues = list(settings.anchors_hu)
         dimensions, channels = network.scanner_dimensions, network.biology_channels
         self.network = network
-        self.grid = STRIDE * max(1, round(network.patch_mm / network.grid_mm / STRIDE))
+        self.grid = grid_side(network)
         self.biology = BiologyEncoder(network.width, channels)
         self.scanner = ScannerEncoder(dimensions, len(tissues))
         self.priors = SitePriors(sites, dimensions)
@@ -131,6 +131,11 @@ class FactorisedVAE(nn.Module):
             counts=counts,
             log_spectrum=self.head.log_spectrum(many),
         )
+
+
+def grid_side(network: Network) -> int:
+    """Pixels on a side of a patch on the common grid: a whole number of strides."""
+    return STRIDE * max(1, round(network.patch_mm / network.grid_mm / STRIDE))
 
 
 def resampled(image: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -20,7 +20,7 @@ VERSIONS = {
     "export": 1,
     "features": 1,
     "demonstrate": 1,
-    "evaluate": 2,
+    "evaluate": 3,
     "features_only": 1,
     "report": 4,
     "track": 1,

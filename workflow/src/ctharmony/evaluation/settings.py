@@ -23,6 +23,7 @@ class EvaluationSettings:
         probes, cnn, paired, features: settings of those measures.
         covariates: columns of the manifest that are biology where no truth is known.
         overlap_minimum: overlap of a covariate below which two sites are not comparable.
+        known_share: share of every site's scans that must know a feature for it to be compared.
         distance_repeats: resamples of subjects for distances between sites.
         wiener_slices: slices of each training pair that the paired filter is fitted on.
         ccc_threshold: concordance from which a feature counts as reproducible.
@@ -37,6 +38,7 @@ class EvaluationSettings:
     features: ImageFeatureSettings
     covariates: tuple[str, ...]
     overlap_minimum: float
+    known_share: float
     distance_repeats: int
     wiener_slices: int
     ccc_threshold: float
@@ -59,6 +61,7 @@ def evaluation_settings(block: Mapping[str, Any], seed: int) -> EvaluationSettin
         features=ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"])),
         covariates=tuple(block["covariates"]),
         overlap_minimum=block["overlap_minimum"],
+        known_share=block["known_share"],
         distance_repeats=block["distance_repeats"],
         wiener_slices=block["wiener_slices"],
         ccc_threshold=block["ccc_threshold"],

@@ -33,7 +33,13 @@ from ctharmony.evaluation.questions import (
 )
 from ctharmony.evaluation.settings import EvaluationSettings
 from ctharmony.evaluation.streaming import Measured
-from ctharmony.evaluation.tables import FeatureSet, aligned, factor_table, feature_set
+from ctharmony.evaluation.tables import (
+    FeatureSet,
+    aligned,
+    factor_table,
+    feature_set,
+    known_at_every_site,
+)
 
 OURS = "ctharmony"
 RADIOMICS = ("body_", "lung_")
@@ -96,9 +102,10 @@ def _images(
         findings.metrics += one.rows(given.target)
     labels = scanner_labels(given.scans)
     seen = _image_table(measured)
+    shared = _comparable(seen, given.scans, "image", how, findings)
     sets = []
     for method in methods:
-        table = seen[seen["method"] == method]
+        table = shared[shared["method"] == method]
         sets.append(feature_set(table, given.scans, (method, "image", "image"), "image_"))
         ask_scanner(findings, sets[-1], labels, how.probes)
         ask_network(findings, sets[-1], measured, how)
@@ -109,6 +116,22 @@ def _images(
         "evidence": band_evidence_table(sets, labels["site"], how.probes),
         "image_features": seen,
     }
+
+
+def _comparable(
+    table: pd.DataFrame,
+    scans: pd.DataFrame,
+    stage: str,
+    how: EvaluationSettings,
+    findings: Findings,
+) -> pd.DataFrame:
+    """The table without features that a site lacks, which are noted."""
+    kept, lost = known_at_every_site(table, scans, how.known_share)
+    for site in sorted(set(lost.values())):
+        names = ", ".join(name for name in lost if lost[name] == site)
+        reason = f"not compared, for {site} does not know them: {names}"
+        findings.note("features", "", stage, reason, site)
+    return kept
 
 
 def _image_table(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -125,10 +148,14 @@ def _features(
 ) -> dict[str, pd.DataFrame]:
     labels = scanner_labels(given.scans)
     stage, part = "features", "radiomics"
-    before = feature_set(given.before, given.scans, (UNTOUCHED, stage, part), RADIOMICS)
-    after = feature_set(given.after, given.scans, (OURS, stage, part), RADIOMICS)
+    both = pd.concat([given.before, given.after], keys=["before", "after"])
+    both = _comparable(both, given.scans, stage, how, findings)
+    before = feature_set(both.loc["before"], given.scans, (UNTOUCHED, stage, part), RADIOMICS)
+    after = feature_set(both.loc["after"], given.scans, (OURS, stage, part), RADIOMICS)
     harmonized = [
-        feature_set(given.before, given.scans, (name, stage, part), RADIOMICS, harmonizer(name))
+        feature_set(
+            both.loc["before"], given.scans, (name, stage, part), RADIOMICS, harmonizer(name)
+        )
         for name in how.feature_harmonizers
     ]
     for features in (before, after, *harmonized):

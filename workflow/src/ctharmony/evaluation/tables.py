@@ -65,6 +65,30 @@ def feature_set(
     return FeatureSet(*words, tuple(joined["scan"]), tuple(names), sample)
 
 
+def known_at_every_site(
+    table: pd.DataFrame, scans: pd.DataFrame, least: float
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """`table` without the features that a whole site lacks: where they are missing names the site.
+
+    A coarser pixel, for one, has no power in the highest bands.
+
+    Args:
+        table: `scan` and one column per feature; a scan may have several rows (methods).
+        scans: `scan`, `site`.
+        least: share of a site's rows that must know a feature, 0 to 1.
+
+    Returns:
+        The table, and of every feature left out the first site that lacks it.
+    """
+    names = [name for name in table.columns if name not in KEYS]
+    sites = table["scan"].map(scans.set_index("scan")["site"])
+    known = table[names].notna().groupby(sites).mean()
+    # what no site knows says nothing about any
+    lacking = known.lt(least) & known.any()
+    lost = {name: str(lacking[name].idxmax()) for name in names if lacking[name].any()}
+    return table.drop(columns=list(lost)), lost
+
+
 def factor_table(
     scans: pd.DataFrame, truth: pd.DataFrame, covariates: Sequence[str]
 ) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from ctharmony.evaluation.report import (
     StudyRecord,
     render_report,
 )
-from fabricated_study import SETTINGS, SITES, chest, evaluation_tables, metrics, profile
+from fabricated_evaluation import evaluation_tables, metrics
+from fabricated_study import SETTINGS, SITES, chest, profile
 
 COUNT, MOST_BYTES = 1000, 50e6
 SHOWN = 20  # scans whose pages hold pictures; their share of the size is counted for all

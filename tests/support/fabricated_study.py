@@ -9,6 +9,7 @@ from ctharmony.evaluation import figures
 from ctharmony.io.files import write_json
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
+from fabricated_evaluation import evaluation_tables, metrics
 
 SITES = (
     {"site": "alpine", "role": "reference", "scanner": "a"},
@@ -20,7 +21,7 @@ TERMS = (
     *((f"{latent}_{part}", 5.0) for latent in ("scanner", "biology")
       for part in ("rate", "mutual_information", "marginal_kl", "total_correlation")),
 )  # fmt: skip
-METHODS = {"none": 28.0, "histogram_matching": 26.0, "physics_control": 15.0, "ctharmony": 14.0}
+
 SETTINGS = {
     "example_scans": 1, "example_slices": 1, "example_total": 6, "scan_pictures": 4,
     "thumbnails_per_site": 2,
@@ -198,63 +199,3 @@ def profile(scans: int, distance: float) -> dict:
     }
     return {"n_scans": scans, "operator": operator, "out_of_distribution": distance, "reason": "",
             "prior_mean": [0.1 * scans, -0.2], "prior_logvar": [0.0, -1.0]}  # fmt: skip
-
-
-def evaluation_tables() -> dict[str, pd.DataFrame]:
-    """The tables beside metrics.tsv, by name."""
-    stream = np.random.default_rng(3)
-    both = [("none", 1.0), ("ctharmony", 0.25)]
-    methods = np.repeat(list(METHODS), 6)
-    paired = pd.DataFrame({
-        "scan": "summit-00", "site": "summit", "subject": "s00", "method": methods,
-        "metric": "laa950_bias_points", "value": stream.normal(2, 1, len(methods))})  # fmt: skip
-    pairs = [("alpine", "harbour", 0.02), ("alpine", "summit", 0.06), ("harbour", "summit", 0.04)]
-    divergence = [
-        {"method": m, "site_a": a, "site_b": b, "js_nats": k * js, "wasserstein_hu": 400 * k * js}
-        for m, k in both
-        for a, b, js in pairs
-    ]
-    evidence = [
-        {"method": m, "site": "summit", "evidence": e, "kl_nats": k * v, "n": 3}
-        for m, k in both
-        for e, v in (("image_nps_3", 0.8), ("image_body", 0.3))
-    ]
-    features = pd.DataFrame({
-        "feature": [f"body_{i}" for i in range(10)] * 2,
-        "method": np.repeat(["none", "ctharmony"], 10),
-        "ccc": np.r_[np.linspace(0.2, 0.9, 10), np.linspace(0.6, 0.98, 10)], "icc": 0.7, "n": 6,
-    })  # fmt: skip
-    limits = [{"metric": "laa950_bias_points", "method": m, "site": "all", "bias": 2 * k,
-               "lower": -k, "upper": 5 * k, "n": 6} for m, k in both]  # fmt: skip
-    notes = pd.DataFrame([{"question": "clean_mae_hu", "method": "ctharmony", "stage": "image",
-                           "site": "all", "reason": "no noise-free truth is known"}])  # fmt: skip
-    overlap = pd.DataFrame([{"factor": "age", "first_site": "alpine", "second_site": "summit",
-                             "overlap": 0.7, "n_first": 3, "n_second": 3}])  # fmt: skip
-    return {"paired": paired, "site_divergence": pd.DataFrame(divergence), "notes": notes,
-            "evidence": pd.DataFrame(evidence), "feature_agreement": features, "overlap": overlap,
-            "bland_altman": pd.DataFrame(limits)}  # fmt: skip
-
-
-def metrics(number: int = 0) -> pd.DataFrame:
-    """Metrics in which ours wins in MAE, loses in SSIM, and the site can still be told a little."""
-    rows = []
-
-    def add(metric: str, method: str, stage: str, value: float, unit: str, half: float) -> None:
-        rows.append({"metric": metric, "method": method, "stage": stage, "site": "all",
-                     "value": value, "ci_low": value - half, "ci_high": value + half,
-                     "unit": unit, "n": 12})  # fmt: skip
-
-    for method, value in METHODS.items():
-        add("paired_mae_hu", method, "image", value, "HU", 1.5)
-        add("paired_ssim", method, "image", 0.95 if method == "physics_control" else 0.9, "1", 0.01)
-    add("clean_mae_hu", "ctharmony", "image", float("nan"), "HU", float("nan"))
-    for method, auc, biology in (("none", 0.99, 0.8), ("ctharmony", 0.78, 0.78)):
-        add("site_auc_linear", method, "features", auc - 0.02, "1", 0.03)
-        add("site_auc_forest", method, "features", auc, "1", 0.03)
-        add("biology_r2_body_fat", method, "features", biology, "1", 0.05)
-        add("biology_r2_age", method, "features", 0.02, "1", 0.05)
-    for metric, value in (("rate_nats", 20.0 + number), ("distortion_nats", 80.0 - number),
-                          ("mutual_information_nats", 4.0), ("marginal_kl_nats", 1.0)):  # fmt: skip
-        add(metric, "ctharmony", "latent", value, "nats", 0.5)
-    add("active_units", "ctharmony", "latent", 6.0, "1", 0.0)
-    return pd.DataFrame(rows)

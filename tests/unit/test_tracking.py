@@ -13,7 +13,8 @@ import pytest
 from ctharmony import mlflow_ui, tracking
 from ctharmony.io import records, surroundings
 from ctharmony.io.tables import write_table
-from fabricated_study import METHODS, fabricate
+from fabricated_evaluation import METHODS
+from fabricated_study import fabricate
 
 CONFIG = {
     "study": "fabricated", "results": "/somewhere/private", "seed": 1, "target": "alpine",

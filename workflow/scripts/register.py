@@ -9,7 +9,7 @@ from pathlib import Path  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from ctharmony.io.tables import read_table, write_table  # noqa: E402
-from ctharmony.registration_job import RegistrationJob  # noqa: E402
+from ctharmony.jobs.registration import RegistrationJob  # noqa: E402
 
 inputs, params, output = snakemake.input, snakemake.params, Path(snakemake.output[0])
 job = RegistrationJob(inputs.template, inputs.ingested, output, params.settings, params.seed)

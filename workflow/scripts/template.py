@@ -6,7 +6,7 @@ logger = start_job(snakemake)
 
 from pathlib import Path  # noqa: E402
 
-from ctharmony.registration_job import make_template  # noqa: E402
+from ctharmony.jobs.registration import make_template  # noqa: E402
 
 inputs, params, output = snakemake.input, snakemake.params, Path(snakemake.output[0])
 record = make_template(list(inputs.ingested), output, params.settings, params.seed)

@@ -1,8 +1,11 @@
-"""Small settings for fast probes."""
+"""Small settings for fast probes; figures that are built and not painted."""
+
+from types import SimpleNamespace
 
 import pytest
 
 from ctharmony.evaluation.probes import ProbeSettings
+from ctharmony.evaluation.report import blocks
 
 
 @pytest.fixture
@@ -16,3 +19,10 @@ def quick() -> ProbeSettings:
         permutations=99,
         seed=0,
     )
+
+
+@pytest.fixture
+def unpainted(monkeypatch):
+    """Figures are built and not painted, which takes most of a report's time."""
+    stub = SimpleNamespace(save=lambda figure, kind: b"<svg/>")
+    monkeypatch.setattr(blocks, "figures", stub)

@@ -6,82 +6,26 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
-from io import BytesIO
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
 
 from ctharmony.evaluation.report import (
-    Example,
-    ModelRecord,
-    ReportSettings,
-    StudyRecord,
-    blocks,
-    modelling,
-    pictures,
     render_report,
     sweep,
-    verdict,
-    warnings,
-    words,
 )
-from ctharmony.evaluation.report.agreement import judged
-from ctharmony.io import results
 from ctharmony.io.tables import read_table, write_table
-from fabricated_study import SETTINGS, SITES, chest, evaluation_tables, fabricate, metrics
-from rule_script import run_script
-
-HOW = ReportSettings(**SETTINGS)
-EMPTY = StudyRecord("empty", "alpine", (), (ModelRecord("plain"),))
-
-
-def report_of(given: dict, output) -> str:
-    """The report that the rule's script writes."""
-    run_script("report", given, output)
-    return output.read_text()
+from fabricated_evaluation import metrics
+from fabricated_study import SETTINGS, SITES, fabricate
+from report_page import EMPTY, HOW, Page, record, report_of, text_of
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     return report_of(fabricate(folder, models=("plain", "narrow")), folder / "report.html")
-
-
-@pytest.fixture
-def unpainted(monkeypatch):
-    """Figures are built and not painted, which takes most of a report's time."""
-    stub = SimpleNamespace(save=lambda figure, kind: b"<svg/>")
-    monkeypatch.setattr(blocks, "figures", stub)
-
-
-def record(**changes) -> StudyRecord:
-    model = ModelRecord("plain", metrics=metrics(), tables=evaluation_tables())
-    study = StudyRecord("study", "alpine", tuple(dict(site) for site in SITES), (model,))
-    return replace(study, **changes)
-
-
-class Page(HTMLParser):
-    """Every tag with its attributes, and every text."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.tags, self.texts = [], []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-
-def text_of(page: str) -> str:
-    return " ".join(" ".join(Page(page).texts).split())
 
 
 def test_script_writes_every_section(whole):
@@ -218,132 +162,6 @@ def test_many_sites_are_drawn_by_role(unpainted):
                           "status": "ok", "noise_sd_hu": 10.0, "contrast_nats": 1.0})  # fmt: skip
     page = text_of(render_report(record(sites=sites, scans=scans), HOW))
     assert "too many sites to draw" in page
-
-
-def test_our_method_may_bear_the_models_name(unpainted):
-    renamed = metrics().replace({"method": {"ctharmony": "plain"}})
-    model = ModelRecord("plain", metrics=renamed)
-    assert "28.0 → 14.0 HU" in text_of(render_report(record(models=(model,)), HOW))
-
-
-def test_scanner_status_follows_the_limit():
-    def status(after: float) -> str:
-        frame = metrics()
-        probes = frame["metric"].str.startswith("site_auc") & (frame["method"] == "ctharmony")
-        frame.loc[probes, "value"] = after
-        return verdict.scanner_card(ModelRecord("m", metrics=frame), HOW).status
-
-    assert [status(auc) for auc in (0.6, 0.65, 0.8, 0.97)] == ["good", "good", "partly", "bad"]
-
-
-def test_biology_counts_only_what_could_be_read_before():
-    card = verdict.biology_card(ModelRecord("m", metrics=metrics()), HOW)
-    assert (card.status, card.headline) == ("good", "1 of 1 traits kept")
-    frame = metrics()
-    chosen = (frame["metric"] == "biology_r2_body_fat") & (frame["method"] == "ctharmony")
-    frame.loc[chosen, "value"] = 0.3
-    assert verdict.biology_card(ModelRecord("m", metrics=frame), HOW).status == "bad"
-    lost = warnings.warnings(record(), ModelRecord("m", metrics=frame), HOW)
-    assert any("R2 of body fat fell from 0.800" in sentence for sentence in lost)
-
-
-@pytest.mark.parametrize(("ours", "status"), [(14.0, "good"), (20.0, "partly"), (30.0, "bad")])
-def test_truth_is_honest_about_better_baselines(ours, status):
-    frame = metrics()
-    chosen = (frame["metric"] == "paired_mae_hu") & (frame["method"] == "ctharmony")
-    frame.loc[chosen, "value"] = ours
-    model = ModelRecord("m", metrics=frame)
-    assert verdict.truth_card(record(), model).status == status
-    beaten = [s for s in warnings.warnings(record(), model, HOW) if "MAE to the target" in s]
-    assert bool(beaten) == (status != "good")
-
-
-def test_marks_of_the_method_table():
-    scores = {"none": 0.8, "band_energy": 0.95, "paired_wiener": 0.99, "ctharmony": 0.9}
-    values = {("paired_ssim", method): words.Estimate(score) for method, score in scores.items()}
-    marks = {method: judged(values, name, method).mark for name, method in values}
-    assert marks == {"none": "", "band_energy": "best beats", "paired_wiener": "", "ctharmony": ""}
-
-
-def test_an_unhealthy_model_and_shifted_tissue_are_warned_of():
-    frame = pd.concat([metrics(), pd.DataFrame([{
-        "metric": "tissue_shift_hu", "method": "ctharmony", "stage": "image", "site": "all",
-        "value": 7.0, "ci_low": 6.0, "ci_high": 8.0, "unit": "HU", "n": 12}])])  # fmt: skip
-    model = ModelRecord("m", metrics=frame, card={"status": "z_s collapsed"})
-    said = " ".join(warnings.warnings(record(), model, HOW))
-    assert "z_s collapsed" in said and "7.00 [6.00, 8.00] HU" in said
-
-
-@pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (12.345, "12.3"), (0.01234, "0.0123"),
-    (-3.0, "-3.00"), (123456.0, "123\u202f456"), (float("nan"), "not available")])  # fmt: skip
-def test_numbers_have_three_significant_digits(value, text):
-    assert words.number(value) == text
-
-
-def test_windowed_slice_maps_level_and_width_to_grey():
-    hu = np.array([[-160.0, 40.0, 240.0, 999.0, np.nan]])
-    assert pictures.window(hu, 40, 400).tolist() == [[0, 128, 255, 255, 0]]
-
-
-def test_slices_are_shown_from_below_with_the_right_at_the_left():
-    slice_ = np.zeros((4, 6))
-    slice_[3, 5] = 1.0  # anterior right in RAS
-    assert np.argwhere(pictures.radiological(slice_)).tolist() == [[0, 0]]
-
-
-def test_unchanged_is_white_brighter_red_darker_blue():
-    white, red, blue = pictures.change_colours(np.array([[0.0, 200.0, -200.0]]), 100.0)[0]
-    assert white.min() > 240 and red[0] > red[2] and blue[2] > blue[0]
-
-
-def test_pictures_are_reduced_and_millimetres_are_square():
-    grey = np.zeros((100, 200), dtype=np.uint8)
-
-    def size(**how):
-        return Image.open(BytesIO(pictures.encode(grey, **how))).size
-
-    assert size(longest=500) == (200, 100)
-    assert size(longest=100) == (100, 50)
-    assert size(longest=500, aspect=2.0) == (200, 200)
-
-
-def test_examples_show_one_subject_at_every_site_and_the_target_last():
-    scans = pd.DataFrame({
-        "site": ["a", "a", "b", "b", "c"], "scan": ["a1", "a2", "b1", "b2", "c2"],
-        "subject": ["own", "shared", "other", "shared", "shared"]})  # fmt: skip
-    every = set(zip(scans["site"], scans["scan"], strict=True))
-    assert results.choose_scans(scans, every, 1, 9, "a") == [("b", "b2"), ("c", "c2"), ("a", "a2")]
-    assert results.choose_scans(scans, every, 2, 4)[3:] == [("a", "a1")]
-    assert results.choose_scans(scans, {("b", "b1")}, 2, 9) == [("b", "b1")]
-    assert results.choose_scans(pd.DataFrame(), every, 2, 9) == []
-
-
-def test_slices_shown_lie_in_the_lungs_where_there_are_any():
-    mask = np.zeros((10, 4, 4), dtype=np.uint8)
-    assert results.chosen_slices(mask, 1) == [4]
-    mask[2:9] = 1
-    mask[5:8, 1, 1] = 2
-    assert results.chosen_slices(mask, 1) == [6]
-    assert len(results.chosen_slices(mask, 3)) <= 3
-
-
-def test_principal_components_find_the_direction_of_most_variance():
-    stream = np.random.default_rng(0)
-    along = stream.normal(0, 5, 200)
-    values = np.column_stack([along, along, stream.normal(0, 0.1, 200)])
-    scores, shares = modelling.principal(values)
-    assert shares[0] > 0.99
-    assert abs(np.corrcoef(scores[:, 0], along)[0, 1]) > 0.999
-    assert modelling.principal(np.zeros((3, 1)))[1].tolist() == [0.0, 0.0]
-
-
-def test_change_of_the_slice_stands_in_the_caption(unpainted):
-    volume, mask = chest(0, 0.0)
-    example = Example(
-        "summit", "s1", "plain", volume[0], volume[0] + 10.0, mask[0], (2.0, 2.0), 1, 4
-    )
-    page = text_of(render_report(record(examples=(example,)), HOW))
-    assert "changed by 10.0 HU on average" in page
 
 
 def test_settings_of_the_schema_are_those_of_the_report(root):

@@ -9,7 +9,6 @@ from ctharmony.harmonization.harmonizer import (
     ScanHarmonizer,
     SiteScanner,
     barycentre,
-    scanner_to_aim_at,
 )
 from scanners import SHAPE, SPACING, TRANSPORT, blurred, body, noise, scanner
 
@@ -42,14 +41,18 @@ def test_the_barycentre_lies_in_the_middle(sites):
     assert found.prior_mean.tolist() == [1.0, 1.0]
 
 
-def test_the_aim_follows_the_config(sites):
+@pytest.mark.parametrize("aim, aimed", [("target", "soft"), ("barycentre", "middle")])
+def test_the_aim_follows_the_config(sites, aim, aimed):
     profiles = {
         name: {"operator": s.operator.to_dict(), "prior_mean": s.prior_mean, "reason": ""}
         for name, s in sites.items()
     }
-    assert scanner_to_aim_at(profiles, "soft", BLOCK | {"aim": "target"}) is None
-    aim = scanner_to_aim_at(profiles, "soft", BLOCK)
-    assert aim.operator.noise_sd == sites["middle"].operator.noise_sd
+    # a query site is carried, but has no part in the middle of the reference sites
+    profiles["query"] = profiles["soft"]
+    block = BLOCK | {"aim": aim}
+    found = ScanHarmonizer.from_profiles(profiles, sites, "soft", block, None)
+    assert found.aim.operator.noise_sd == sites[aimed].operator.noise_sd
+    assert sorted(found.sites) == ["middle", "query", "sharp", "soft"]
 
 
 def test_scans_of_the_target_site_are_left_alone_unless_the_aim_is_elsewhere(sites, hu):

@@ -14,12 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ctharmony.harmonization.harmonizer import (
-    Measured,
-    ScanHarmonizer,
-    SiteScanner,
-    scanner_to_aim_at,
-)
+from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer
 from ctharmony.io.files import read_json
 from ctharmony.io.models import read_model
 from ctharmony.io.nifti import read_scan
@@ -83,13 +78,10 @@ class Harmonizer:
             )
         about = read_json(folder / ABOUT)
         profiles = {file.stem: read_json(file) for file in sorted((folder / "sites").glob("*"))}
-        sites = {name: SiteScanner.from_profile(each) for name, each in profiles.items()}
-        sites[UNKNOWN] = _unknown(folder, sites[about["target"]])
-        decode = read_model(folder).decode
-        references = {name: profiles[name] for name in about["reference_sites"]}
         block, target = about["harmonization"], about["target"]
-        aim = scanner_to_aim_at(references, target, block)
-        carrier = ScanHarmonizer(sites, target, block, decode, aim)
+        profiles[UNKNOWN] = _unknown(folder, profiles[target])
+        decode, references = read_model(folder).decode, about["reference_sites"]
+        carrier = ScanHarmonizer.from_profiles(profiles, references, target, block, decode)
         return cls(carrier, QualitySettings.from_config(about["quality"]), about)
 
     def __call__(
@@ -124,11 +116,11 @@ class Harmonizer:
         return HarmonizedScan(result.hu, result.change, result.uncertainty, status, reason)
 
 
-def _unknown(folder: Path, target: SiteScanner) -> SiteScanner:
+def _unknown(folder: Path, target: Mapping[str, Any]) -> dict[str, Any]:
     """A scanner never seen: the reference sites' mean, until the scan itself says more."""
     operator = read_json(folder / "reference.json")["operator"]
-    profile = {"operator": operator, "prior_mean": target.prior_mean, "reason": "unasked (no site)"}
-    return SiteScanner.from_profile(profile)
+    reason = "unasked (no site)"
+    return {"operator": operator, "prior_mean": target["prior_mean"], "reason": reason}
 
 
 def harmonize_file(

@@ -1,6 +1,6 @@
 """One scan after the other to the target site's scanner, from what is known of every site."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,19 +51,13 @@ def barycentre(references: Sequence[SiteScanner]) -> SiteScanner:
     return SiteScanner(operator, prior, "")
 
 
-def scanner_to_aim_at(
-    profiles: Mapping[str, Mapping[str, Any]], target: str, block: Mapping[str, Any]
-) -> SiteScanner | None:
-    """What `aim` asks for: None for the target site, or the reference sites' barycentre.
+def scanner_to_aim_at(references: Sequence[SiteScanner], aim: str) -> SiteScanner | None:
+    """What the config asks for: None for the target site, or the reference sites' barycentre.
 
     Args:
-        profiles: site -> profile of every reference site.
-        target: the target site.
-        block: the config block `harmonization`.
+        references: every reference site; aim: `target` or `barycentre`.
     """
-    if block["aim"] == "target":
-        return None
-    return barycentre([SiteScanner.from_profile(profile) for profile in profiles.values()])
+    return None if aim == "target" else barycentre(references)
 
 
 @dataclass(frozen=True)
@@ -109,6 +103,26 @@ class ScanHarmonizer:
         self.transport = TransportSettings.from_dict(block["transport"])
         self.limits = Limits.from_dict(block["limits"])
         self.operator_settings = block["operator"]
+
+    @classmethod
+    def from_profiles(
+        cls,
+        profiles: Mapping[str, Mapping[str, Any]],
+        references: Iterable[str],
+        target: str,
+        block: Mapping[str, Any],
+        decode: Decode | None,
+    ) -> "ScanHarmonizer":
+        """A harmonizer that aims where the config says.
+
+        Args:
+            profiles: site -> its profile, as `train` and `adapt` write it.
+            references: those sites that the model was trained on.
+            target, block, decode: as above.
+        """
+        sites = {name: SiteScanner.from_profile(profile) for name, profile in profiles.items()}
+        aim = scanner_to_aim_at([sites[name] for name in references], block["aim"])
+        return cls(sites, target, block, decode, aim)
 
     def carry(
         self, hu: np.ndarray, spacing: Spacing, site: str, measured: Measured

@@ -1,0 +1,87 @@
+"""What the report says of the numbers: cards, warnings, marks, words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctharmony.evaluation.report import (
+    ModelRecord,
+    modelling,
+    render_report,
+    verdict,
+    warnings,
+    words,
+)
+from ctharmony.evaluation.report.agreement import judged
+from fabricated_evaluation import metrics
+from report_page import HOW, record, text_of
+
+
+def test_our_method_may_bear_the_models_name(unpainted):
+    renamed = metrics().replace({"method": {"ctharmony": "plain"}})
+    model = ModelRecord("plain", metrics=renamed)
+    assert "28.0 → 14.0 HU" in text_of(render_report(record(models=(model,)), HOW))
+
+
+def test_scanner_status_follows_the_limit():
+    def status(after: float) -> str:
+        frame = metrics()
+        probes = frame["metric"].str.startswith("site_auc") & (frame["method"] == "ctharmony")
+        frame.loc[probes, "value"] = after
+        return verdict.scanner_card(ModelRecord("m", metrics=frame), HOW).status
+
+    assert [status(auc) for auc in (0.6, 0.65, 0.8, 0.97)] == ["good", "good", "partly", "bad"]
+
+
+def test_biology_counts_only_what_could_be_read_before():
+    card = verdict.biology_card(ModelRecord("m", metrics=metrics()), HOW)
+    assert (card.status, card.headline) == ("good", "1 of 1 traits kept")
+    frame = metrics()
+    chosen = (frame["metric"] == "biology_r2_body_fat") & (frame["method"] == "ctharmony")
+    frame.loc[chosen, "value"] = 0.3
+    assert verdict.biology_card(ModelRecord("m", metrics=frame), HOW).status == "bad"
+    lost = warnings.warnings(record(), ModelRecord("m", metrics=frame), HOW)
+    assert any("R2 of body fat fell from 0.800" in sentence for sentence in lost)
+
+
+@pytest.mark.parametrize(("ours", "status"), [(14.0, "good"), (20.0, "partly"), (30.0, "bad")])
+def test_truth_is_honest_about_better_baselines(ours, status):
+    frame = metrics()
+    chosen = (frame["metric"] == "paired_mae_hu") & (frame["method"] == "ctharmony")
+    frame.loc[chosen, "value"] = ours
+    model = ModelRecord("m", metrics=frame)
+    assert verdict.truth_card(record(), model).status == status
+    beaten = [s for s in warnings.warnings(record(), model, HOW) if "MAE to the target" in s]
+    assert bool(beaten) == (status != "good")
+
+
+def test_marks_of_the_method_table():
+    scores = {"none": 0.8, "band_energy": 0.95, "paired_wiener": 0.99, "ctharmony": 0.9}
+    values = {("paired_ssim", method): words.Estimate(score) for method, score in scores.items()}
+    marks = {method: judged(values, name, method).mark for name, method in values}
+    assert marks == {"none": "", "band_energy": "best beats", "paired_wiener": "", "ctharmony": ""}
+
+
+def test_an_unhealthy_model_and_shifted_tissue_are_warned_of():
+    frame = pd.concat([metrics(), pd.DataFrame([{
+        "metric": "tissue_shift_hu", "method": "ctharmony", "stage": "image", "site": "all",
+        "value": 7.0, "ci_low": 6.0, "ci_high": 8.0, "unit": "HU", "n": 12}])])  # fmt: skip
+    model = ModelRecord("m", metrics=frame, card={"status": "z_s collapsed"})
+    said = " ".join(warnings.warnings(record(), model, HOW))
+    assert "z_s collapsed" in said and "7.00 [6.00, 8.00] HU" in said
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (12.345, "12.3"), (0.01234, "0.0123"),
+    (-3.0, "-3.00"), (123456.0, "123\u202f456"), (float("nan"), "not available")])  # fmt: skip
+def test_numbers_have_three_significant_digits(value, text):
+    assert words.number(value) == text
+
+
+def test_principal_components_find_the_direction_of_most_variance():
+    stream = np.random.default_rng(0)
+    along = stream.normal(0, 5, 200)
+    values = np.column_stack([along, along, stream.normal(0, 0.1, 200)])
+    scores, shares = modelling.principal(values)
+    assert shares[0] > 0.99
+    assert abs(np.corrcoef(scores[:, 0], along)[0, 1]) > 0.999
+    assert modelling.principal(np.zeros((3, 1)))[1].tolist() == [0.0, 0.0]

@@ -86,6 +86,7 @@ def study() -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
                 + seen(subject, "near", 90) / 2,
                 f"sim/{site}/truth/{scan}_target.nii.gz": seen(subject, "near", 99),
                 f"sim/{site}/truth/{scan}_clean.nii.gz": clean,
+                f"sim/{site}/truth/{scan}_labels.nii.gz": 3 * (labels == 2),
             }
         # one scan that ingest refused
         rows["scans"].append({"scan": f"{site}-bad", "site": site, "status": "set_aside"})

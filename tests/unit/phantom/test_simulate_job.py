@@ -63,7 +63,11 @@ def test_the_script_writes_what_the_chain_reads(root: Path, scanners: dict, tmp_
     assert set(FACTORS) <= set(truth.columns)
     assert len(list((tmp_path / "b/dicom/alpine-alpine-01").glob("*.dcm"))) == SMALL["slices"]
     stored = {path.name for path in (tmp_path / "b/truth").iterdir()}
-    assert stored == {"alpine-travel-01_target.nii.gz", "alpine-travel-01_clean.nii.gz"}
+    kinds = ("target", "clean", "labels")
+    assert stored == {
+        "alpine-alpine-01_labels.nii.gz",
+        *(f"alpine-travel-01_{kind}.nii.gz" for kind in kinds),
+    }
     image = nib.load(tmp_path / "b/truth/alpine-travel-01_clean.nii.gz")
     assert image.shape == (96, 96, 4)
 

@@ -5,7 +5,7 @@ that changes no number reruns nothing.
 """
 
 VERSIONS = {
-    "simulate": 3,
+    "simulate": 4,
     "ingest": 3,
     "survey": 1,
     "template": 2,
@@ -20,7 +20,7 @@ VERSIONS = {
     "export": 1,
     "features": 1,
     "demonstrate": 1,
-    "evaluate": 3,
+    "evaluate": 4,
     "features_only": 1,
     "report": 4,
     "track": 1,

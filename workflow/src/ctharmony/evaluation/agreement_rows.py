@@ -12,7 +12,8 @@ from ctharmony.evaluation.streaming import Measured
 
 COLUMNS = ("scan", "site", "subject", "method", "metric", "value")
 DIFFERENCES = (
-    "laa950_bias_points", "perc15_bias_hu", "lung_volume_bias_ml", "tissue_shift_hu_",
+    "laa950_bias_points", "perc15_bias_hu", "lung_volume_bias_ml", "nodule_volume_bias_mm3",
+    "tissue_shift_hu_",
 )  # fmt: skip
 SIGNED = DIFFERENCES
 
@@ -47,7 +48,7 @@ def paired_rows(
 
 
 def bland_altman_table(paired: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Bias and limits of agreement of lung density, lung volume and tissue HU against the truth."""
+    """Bias and limits of agreement with the truth: lung density, volumes and tissue HU."""
     rows = []
     kept = paired[paired["metric"].str.startswith(DIFFERENCES)]
     for (metric, method), group in kept.groupby(["metric", "method"], sort=False):

@@ -20,6 +20,7 @@ class Case:
         images: method -> path of the scan as that method leaves it; `none` is the scan itself.
         target: path of the same patient on the target scanner, on the same grid, or None.
         clean: path of the noise-free truth, or None.
+        tissues: path of its true tissues, or None.
     """
 
     site: str
@@ -29,6 +30,7 @@ class Case:
     images: Mapping[str, str]
     target: str | None
     clean: str | None
+    tissues: str | None
 
     @property
     def has_truth(self) -> bool:
@@ -62,7 +64,7 @@ def list_cases(tables: StudyTables) -> list[Case]:
     folders = dict(zip(tables.scans["scan"], tables.scans["folder"], strict=True))
     cases = []
     for row in tables.scans[tables.scans["status"].isin(USABLE)].itertuples():
-        target, clean = _truth_paths(row.scan, travelling, tables.pairs, folders)
+        target, clean, tissues = _truth_paths(row.scan, travelling, tables.pairs, folders)
         cases.append(
             Case(
                 site=row.site,
@@ -72,6 +74,7 @@ def list_cases(tables: StudyTables) -> list[Case]:
                 images=images[row.scan],
                 target=target,
                 clean=clean,
+                tissues=tissues,
             )
         )
     return cases
@@ -108,11 +111,11 @@ def _travelling(truth: pd.DataFrame) -> dict[str, str]:
 
 def _truth_paths(
     scan: str, travelling: Mapping[str, str], pairs: Mapping[str, str], folders: Mapping[str, str]
-) -> tuple[str | None, str | None]:
+) -> tuple[str | None, str | None, str | None]:
     if scan in travelling:
         start = f"{travelling[scan]}/truth/{scan}"
-        return f"{start}_target.nii.gz", f"{start}_clean.nii.gz"
+        return f"{start}_target.nii.gz", f"{start}_clean.nii.gz", f"{start}_labels.nii.gz"
     other = pairs.get(scan)
     if other in folders:
-        return f"{folders[other]}/{other}.nii.gz", None
-    return None, None
+        return f"{folders[other]}/{other}.nii.gz", None, None
+    return None, None, None

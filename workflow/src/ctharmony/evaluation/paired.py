@@ -12,6 +12,7 @@ from ctharmony.evaluation.agreement import (
     structural_similarity,
 )
 from ctharmony.evaluation.image_features import BODY, LUNG, cut, spectral_distance
+from ctharmony.evaluation.nodules import nodule_reach, nodule_volume
 from ctharmony.quality.histogram import lung_density
 from ctharmony.quality.noise import (
     NoiseSettings,
@@ -57,6 +58,7 @@ class Truth:
         corners: (n, 3) places of flat soft tissue; patches: (n, rows, columns) of the target.
         lung_density: LAA-950 and Perc15 of the target.
         lung_reach: bool, the lung and a rim of REACH pixels, in which its volume is counted.
+        nodules: bool, in and around true nodules; all false where none are known.
         spacing: (dz, dy, dx) mm.
     """
 
@@ -68,6 +70,7 @@ class Truth:
     patches: np.ndarray
     lung_density: dict[str, float]
     lung_reach: np.ndarray
+    nodules: np.ndarray
     spacing: tuple[float, float, float]
 
 
@@ -77,8 +80,9 @@ def prepare_truth(
     labels: np.ndarray,
     spacing: tuple[float, float, float],
     how: PairedSettings,
+    true_tissues: np.ndarray | None = None,
 ) -> Truth:
-    """Crop to the body and find tissues and flat patches.
+    """Crop to the body and find tissues, flat patches and, in the true tissues, nodules.
 
     Raises:
         ValueError: the arrays differ in shape, or the mask is empty.
@@ -91,6 +95,7 @@ def prepare_truth(
     target, labels = target[box], labels[box]
     clean = None if clean is None else clean[box]
     calm = clean if clean is not None else _smoothed(target, spacing, how.smoothing_mm)
+    known = np.zeros_like(labels) if true_tissues is None else true_tissues[box]
     corners, patches = homogeneous_patches(target, labels == BODY, spacing, how.noise)
     return Truth(
         target=target,
@@ -101,6 +106,7 @@ def prepare_truth(
         patches=patches,
         lung_density=lung_density(target, labels == LUNG, 1.0),
         lung_reach=_reach(labels == LUNG),
+        nodules=nodule_reach(known, spacing),
         spacing=spacing,
     )
 
@@ -145,7 +151,8 @@ def paired_measures(image: np.ndarray, truth: Truth, how: PairedSettings) -> dic
     }
     if truth.clean is not None:
         found["clean_mae_hu"] = mean_absolute_error(image, truth.clean, body)
-    return found | _tissue_shifts(image, truth) | _noise(image, truth, how) | _lung(image, truth)
+    found |= _tissue_shifts(image, truth) | _noise(image, truth, how)
+    return found | _lung(image, truth) | _nodules(image, truth)
 
 
 def _tissue_shifts(image: np.ndarray, truth: Truth) -> dict[str, float]:
@@ -182,6 +189,13 @@ def _lung(image: np.ndarray, truth: Truth) -> dict[str, float]:
         "perc15_bias_hu": found["perc15_hu"] - truth.lung_density["perc15_hu"],
         "lung_volume_bias_ml": _volume(image, truth) - _volume(truth.target, truth),
     }
+
+
+def _nodules(image: np.ndarray, truth: Truth) -> dict[str, float]:
+    if not truth.nodules.any():
+        return {}
+    shown, true = (nodule_volume(hu, truth.nodules, truth.spacing) for hu in (image, truth.target))
+    return {"nodule_volume_bias_mm3": shown - true}
 
 
 def _reach(lung: np.ndarray) -> np.ndarray:

@@ -130,4 +130,5 @@ def _truth(case: Case, labels: np.ndarray, read: Read, how: PairedSettings) -> T
         return None
     target = read(case.target)
     clean = read(case.clean).hu if case.clean else None
-    return prepare_truth(target.hu, clean, labels, target.spacing, how)
+    tissues = np.rint(read(case.tissues).hu).astype(np.uint8) if case.tissues else None
+    return prepare_truth(target.hu, clean, labels, target.spacing, how, tissues)

@@ -39,6 +39,7 @@ class SimulatedScan:
         target, clean: (slices, rows, columns) float32 HU on the scan's own RAS grid, the same
             pose on the target scanner with independent noise and without noise; None for
             patients who do not travel.
+        labels: (slices, rows, columns) uint8 as of `tissues.LABELS` on that grid.
         affine: (4, 4) of that grid, upright also where the gantry was tilted.
     """
 
@@ -47,6 +48,7 @@ class SimulatedScan:
     truth: dict[str, Any]
     target: np.ndarray | None
     clean: np.ndarray | None
+    labels: np.ndarray
     affine: np.ndarray
 
 
@@ -116,20 +118,21 @@ class Study:
         contrast = self.settings["contrast_mg_ml"]
         anatomy = make_anatomy(factors, population["seed"], visit.subject, contrast)
         pose = draw_pose(visit, self.scanner)
-        patient = PosedPatient(
-            anatomy, pose, self.sampling, self._gantry(self.scanner.tilt_degrees)
-        )
+        tilt = self.scanner.tilt_degrees
+        patient = PosedPatient(anatomy, pose, self.sampling, self._gantry(tilt))
         volumes = expose(patient, visit, self._exposures(is_travelling(row)))
-        if is_travelling(row) and self.scanner.tilt_degrees:
+        if tilt:
             # ingest straightens tilted scans, so their truth is what an upright gantry sees
-            upright = PosedPatient(anatomy, pose, self.sampling, self._gantry(0.0))
-            volumes[1:] = expose(upright, visit, self._exposures(True)[1:])
+            patient = PosedPatient(anatomy, pose, self.sampling, self._gantry(0.0))
+            if is_travelling(row):
+                volumes[1:] = expose(patient, visit, self._exposures(True)[1:])
         series = Series(visit, factors, self.scanner, self.sampling)
         return SimulatedScan(
             visit.scan,
             series_datasets(volumes[0], series),
             self._truth_row(row, factors, patient),
             *(volumes[1:] or (None, None)),
+            patient.slice_labels(),
             grid_affine(self.sampling),
         )
 

@@ -16,6 +16,7 @@ from ctharmony.phantom.reconstruction import (
 from ctharmony.phantom.render import average_planes, render_maps
 from ctharmony.phantom.scanner import Sampling, Scanner
 from ctharmony.phantom.streams import stream
+from ctharmony.phantom.tissues import LABELS
 
 SHIFT_LIMIT, TILT_SHARE = 2.0, 0.4
 
@@ -130,6 +131,20 @@ class PosedPatient:
         for index, centre in enumerate(centres):
             weights[index] = slice_weights(centre, self.planes_mm, thickness_mm)
         return project_materials(average_planes(self.maps, weights), self.sampling)
+
+    def slice_labels(self) -> np.ndarray:
+        """(slices, matrix, matrix) uint8 as of `tissues.LABELS` at the centres of a scan's voxels.
+
+        What lies beyond the patient's own grid is outside.
+        """
+        sampling, size = self.sampling, self.labels.shape[-1]
+        place = (np.arange(sampling.matrix) - (sampling.matrix - 1) / 2) * sampling.pixel_mm
+        near = np.rint(place / sampling.object_pixel_mm + (size - 1) / 2).astype(int)
+        inside = (near >= 0) & (near < size)
+        near = near.clip(0, size - 1)
+        planes = [np.abs(self.planes_mm - z).argmin() for z in sampling.slice_positions_mm]
+        found = self.labels[np.ix_(planes, near, near)]
+        return np.where(inside[:, None] & inside, found, LABELS["outside"]).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,12 @@ from ctharmony.evaluation.report.words import (
 AGREEMENT = (
     "paired_mae_hu", "clean_mae_hu", "paired_rmse_hu", "paired_psnr_db", "paired_ssim",
     "tissue_shift_hu", "nps_distance", "noise_sd_ratio", "laa950_bias_points", "perc15_bias_hu",
-    "lung_volume_bias_ml",
+    "lung_volume_bias_ml", "nodule_volume_bias_mm3",
 )  # fmt: skip
 DRAWN = ("paired_mae_hu", "clean_mae_hu", "nps_distance")
 BIASES = {
     "laa950_bias_points": "percentage points", "perc15_bias_hu": "HU", "lung_volume_bias_ml": "ml",
+    "nodule_volume_bias_mm3": "mm3",
 }  # fmt: skip
 STAGES = ("image", "features", "latent")
 GOOD_CCC = 0.85

@@ -35,7 +35,7 @@ def study(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     given = fabricate(folder, scans=5, models=("plain", "narrow"))
     given["params"]["models"] = ["plain"]
-    for stage in ("models", "evaluation"):
+    for stage in ("models", "evaluation", "traversals"):
         given["input"][stage] = given["input"][stage][:1]
     run_script("report", given, folder / "report.html")
     return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ctharmony.evaluation import figures
+from ctharmony.evaluation import figures, traversals
 from ctharmony.io.files import write_json
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
@@ -56,6 +56,7 @@ def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",
             "models": [str(results / "models" / m) for m in models],
             "adapted": [str(results / "adapted" / m / "summit") for m in models],
             "evaluation": [str(results / "evaluation" / m) for m in models],
+            "traversals": [str(results / "traversals" / m) for m in models],
             "packages": [str(results / "packages" / m) for m in models],
         },
         "params": {
@@ -184,6 +185,13 @@ def _model(results: Path, name: str, number: int) -> None:
     write_table(evaluation / "metrics.tsv", metrics(number))
     for table, frame in evaluation_tables().items():
         write_table(evaluation / f"{table}.tsv", frame)
+    swept = results / "traversals" / name
+    swept.mkdir(parents=True, exist_ok=True)
+    steps = chest(number, 0.0)[0][:3] + np.array([0, 40, 80]).reshape(3, 1, 1)
+    preset = {"level": 40.0, "width": 400.0}
+    picture = traversals.strip(steps, ["alpine", "harbour", "summit"], preset, 100.0)
+    (swept / "z_s_site.png").write_bytes(traversals.png(picture))
+    (swept / "z_s_site.webp").write_bytes(traversals.video(steps, preset, 160))
 
 
 def profile(scans: int, distance: float) -> dict:

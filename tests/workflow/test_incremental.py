@@ -85,7 +85,9 @@ def bump(stage):
     return change
 
 
-MODEL_AND_BELOW = {"template": 1, "train": 1, "package": 1, "survey": 1, **AGGREGATES}
+MODEL_AND_BELOW = {
+    "template": 1, "train": 1, "traverse": 1, "package": 1, "survey": 1, **AGGREGATES,
+}  # fmt: skip
 TABLE = {
     "nothing": (nothing, {}),
     "query site joins": (
@@ -113,7 +115,12 @@ TABLE = {
         {"ingest": 3, "register": 3, "baseline": 3, "features": 6, "adapt": 1, "harmonize": 3,
          **MODEL_AND_BELOW},
     ),
-    "new version of harmonize": (bump("harmonize"), {"harmonize": 3, "features": 3, **AGGREGATES}),
+    "new version of harmonize": (
+        bump("harmonize"), {"harmonize": 3, "features": 3, "traverse": 1, **AGGREGATES},
+    ),
+    "new version of traverse": (
+        bump("traverse"), {"traverse": 1, "report": 1, "track": 1, "study": 1},
+    ),
     "new version of report": (bump("report"), {"report": 1, "track": 1, "study": 1}),
     "setting of the report": (
         change_setting("report", "few", 11), {"report": 1, "track": 1, "study": 1},

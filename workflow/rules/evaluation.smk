@@ -79,6 +79,7 @@ rule report:
         adapted=expand(
             at("adapted/{model}/{site}"), model=list(MODELS), site=COHORT.of_role("query")
         ),
+        traversals=expand(at("traversals/{model}"), model=list(MODELS)),
         evaluation=expand(at("evaluation/{model}"), model=list(MODELS)),
     output:
         report(at("report.html"), caption="../report/report.rst", category="Report"),

@@ -15,6 +15,7 @@ VERSIONS = {
     "train_peer": 1,
     "baseline": 1,
     "harmonize": 2,
+    "traverse": 1,
     "package": 1,
     "fetch": 1,
     "export": 1,
@@ -22,6 +23,6 @@ VERSIONS = {
     "demonstrate": 1,
     "evaluate": 4,
     "features_only": 1,
-    "report": 4,
+    "report": 5,
     "track": 1,
 }

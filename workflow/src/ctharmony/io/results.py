@@ -46,12 +46,17 @@ def histograms(scans: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_model(
-    name: str, evaluation: str, model: str, harmonized: Sequence[str], adapted: Sequence[str]
+    name: str,
+    evaluation: str,
+    model: str,
+    traversals: str,
+    harmonized: Sequence[str],
+    adapted: Sequence[str],
 ) -> dict[str, Any]:
     """Everything one model left: its tables, figures, history, card and priors.
 
     Args:
-        name: the model's name; evaluation, model: its folders.
+        name: the model's name; evaluation, model, traversals: its folders.
         harmonized: batch folders, adapted: site folders of all models; its own are read.
     """
     own = [folder for folder in harmonized if Path(folder).parts[-3] == name]
@@ -68,6 +73,7 @@ def read_model(
         "priors": _profiles(name, Path(model), adapted),
         "harmonized": stacked(own, "harmonized.tsv"),
         "latents": stacked(own, "latents.tsv"),
+        "traversals": {p.name: p.read_bytes() for p in sorted(Path(traversals).glob("z_*"))},
     }
 
 

@@ -17,11 +17,12 @@ def study_record(given: Any, params: Any, settings: ReportSettings) -> StudyReco
 
     Args:
         given: batch folders `ingested`, `registered`, `baselines` and `harmonized`, the folder
-            `survey`, and a folder of every model in `models`, `evaluation` and `adapted`.
+            `survey`, and a folder of every model in `models`, `evaluation` and `adapted`, of
+            every model in `traversals`.
         params: `study`, `target`, `models` (names), `sites` (rows) and `demonstrations`.
         settings: the config block `report`.
     """
-    folders = zip(params.models, given.evaluation, given.models, strict=True)
+    folders = zip(params.models, given.evaluation, given.models, given.traversals, strict=True)
     adapted, first = given.get("adapted", []), params.models[0]
     models = [results.read_model(*own, given.harmonized, adapted) for own in folders]
     scans = results.stacked(given.ingested, "scans.tsv")

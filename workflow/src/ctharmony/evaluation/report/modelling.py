@@ -11,6 +11,7 @@ from ctharmony.evaluation.report.blocks import Drawing, Section, Table, Text, ce
 from ctharmony.evaluation.report.honesty import honesty_blocks, told
 from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.sites import site_blocks
+from ctharmony.evaluation.report.traversed import traversal_blocks
 
 # the parts of Hoffman and Johnson's surgery of the ELBO (2016), as history.tsv names them
 SURGERY = {
@@ -51,6 +52,7 @@ def model_section(study: StudyRecord, model: ModelRecord) -> Section:
     section.blocks.extend(_information(model))
     section.blocks.extend(honesty_blocks(model))
     section.blocks.extend(_latents(study, model))
+    section.blocks.extend(traversal_blocks(model))
     section.blocks.extend(site_blocks(study, model))
     section.blocks.extend(_card(model))
     return section

@@ -88,6 +88,7 @@ class ModelRecord:
         tables: every other table of the evaluation by name; figures: PNG bytes by name.
         history: epoch, term, split, value, unit; card: the model card; priors: site -> its file.
         harmonized, latents: one row per scan over all batches.
+        traversals: PNG and WebP bytes by file name.
     """
 
     name: str
@@ -99,6 +100,7 @@ class ModelRecord:
     priors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     harmonized: pd.DataFrame = field(default_factory=pd.DataFrame)
     latents: pd.DataFrame = field(default_factory=pd.DataFrame)
+    traversals: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

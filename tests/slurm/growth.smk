@@ -12,8 +12,7 @@ rule hungry:
     output:
         "hungry.txt",
     resources:
-        mem_mb=growing(700),
-        runtime=growing(2),
+        **growing(mem_mb=700, runtime=2),
     params:
         megabytes=750,
     shell:
@@ -25,7 +24,6 @@ rule slow:
     output:
         "slow.txt",
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(1),
+        **growing(mem_mb=1000, runtime=1),
     shell:
         "test {resources.runtime} -gt 1 || sleep 120; echo {resources.runtime} > {output}"

@@ -62,6 +62,16 @@ def test_dependencies_point_one_way(root):
     assert breaches == []
 
 
+def test_only_scripts_call_the_jobs(root):
+    callers = [
+        str(path.relative_to(root))
+        for path in library_files(root)
+        if unit_of(path, root) != "jobs"
+        and any(name.startswith("ctharmony.jobs") for name in imported(path))
+    ]
+    assert callers == []
+
+
 def test_only_tracking_imports_mlflow(root):
     users = [
         path.name
@@ -104,9 +114,25 @@ def test_every_rule_has_its_script(root):
     rules = set()
     for path in (root / "workflow" / "rules").glob("*.smk"):
         text = path.read_text()
-        rules |= set(re.findall(r"^rule (\w+):", text, re.M))
+        for rule in re.split(r"^(?=rule \w+:)", text, flags=re.M)[1:]:
+            rules |= {re.match(r"rule (\w+)", rule)[1]} if "script:" in rule else set()
     scripts = {path.stem for path in (root / "workflow" / "scripts").glob("*.py")}
     assert rules == scripts - {"__init__"}
+
+
+@pytest.mark.parametrize(
+    ("places", "most"),
+    [
+        ("workflow/scripts/*.py", 30),
+        ("workflow/Snakefile", 40),
+        ("workflow/rules/*.smk", 120),
+        ("workflow/src/**/*.py", 250),
+        ("tests/**/*.py", 250),
+    ],
+)
+def test_files_are_short(root, places, most):
+    lengths = {path: len(path.read_text().splitlines()) for path in root.glob(places)}
+    assert lengths and {path: count for path, count in lengths.items() if count > most} == {}
 
 
 def pins(lines) -> dict[str, str]:

@@ -123,8 +123,8 @@ def registered(model, package):
     report = model.parents[1] / "report.html"
     report.write_text("report")
     parent = records.study_record("tiny", {"seed": 1}, str(report), [])
-    arguments = ("factorised", str(model), str(evaluation), {"a": 1}, True, str(package))
-    child = records.model_record(*arguments)
+    folders = records.ModelFolders(str(model), str(evaluation), str(package))
+    child = records.model_record("factorised", folders, folders.metrics(), {"a": 1}, True)
     child = replace(child, parent=parent.content, registered="tiny-factorised")
     for _ in range(2):  # the second time nothing is new
         tracking.track("tiny", [parent, child], store, SETTINGS)

@@ -50,8 +50,9 @@ def folder(empty_store, tmp_path):
 def told(results: Path, beta: float = 1.0) -> list[records.RunRecord]:
     report, sheets = str(results / "report.html"), [str(results / "sites.tsv")]
     parent = records.study_record("fabricated", CONFIG, report, sheets)
-    folders = [str(results / stage / "plain") for stage in ("models", "evaluation")]
-    child = records.model_record("plain", *folders, {"beta": beta}, weights=True)
+    places = [str(results / stage / "plain") for stage in ("models", "evaluation")]
+    folders = records.ModelFolders(*places)
+    child = records.model_record("plain", folders, folders.metrics(), {"beta": beta}, weights=True)
     return [parent, records.replace(child, parent=parent.content, registered="fabricated-plain")]
 
 

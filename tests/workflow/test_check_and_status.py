@@ -74,6 +74,17 @@ def test_incomplete_marks_and_reasons_are_read(tmp_path):
     assert short_reason("Input files updated by another job: b") == "an earlier stage runs again"
 
 
+def test_models_and_peers_are_expected_to_take_their_own_steps(here):
+    here.config["models"] = {
+        "short": {"training": {"steps": 100}},
+        "long": {"training": {"steps": 500}},
+    }
+    here.config["harmonization"]["peers"]["steps"] = 300
+    here.write()
+    expected = seconds_of(open_study(None), {"train": 2, "train_peer": 2}, Size(2, 60.0))
+    assert expected["train"] == expected["train_peer"] > 600 * 0.5
+
+
 def test_own_benchmarks_win_over_typical_figures(here):
     study = open_study(None)
     size = Size(2, 60.0)

@@ -61,10 +61,6 @@ def promote(study):
     study.manifests["summit"] = ("reference", scanner, rows)
 
 
-def nothing(study):
-    pass
-
-
 def change_setting(block, key, value):
     def change(study):
         study.config[block][key] = value
@@ -89,7 +85,7 @@ MODEL_AND_BELOW = {
     "template": 1, "train": 1, "traverse": 1, "package": 1, "survey": 1, **AGGREGATES,
 }  # fmt: skip
 TABLE = {
-    "nothing": (nothing, {}),
+    "nothing": (lambda study: None, {}),
     "query site joins": (
         join_query_site, {**OF_A_SITE, "adapt": 1, "package": 1, "features": 2, "survey": 1,
          **AGGREGATES},

@@ -14,8 +14,7 @@ rule simulate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(SIMULATE_MB),
-        runtime=growing(SIMULATE_MINUTES),
+        **growing(mem_mb=SIMULATE_MB, runtime=SIMULATE_MINUTES),
     params:
         rows=lambda wildcards: COHORT.rows(wildcards.site, wildcards.batch),
         site=lambda wildcards: COHORT.sites[wildcards.site].describe(),

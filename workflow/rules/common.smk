@@ -1,4 +1,4 @@
-# Paths, inputs and parameters that the stages share
+# Paths and inputs that the stages share
 
 
 def at(path):
@@ -34,18 +34,36 @@ def every_batch(path, sites=None):
 def batches_of_site(path):
     """Input function: `path` for each batch of the wildcard's site."""
     return lambda wildcards: [
-        name.format(**{**wildcards, "site": wildcards.site})
-        for name in every_batch(path, [wildcards.site])
+        name.format(**wildcards) for name in every_batch(path, [wildcards.site])
     ]
 
 
-def rows_of_batch(wildcards):
-    """Manifest rows of a batch; a simulated scan's path is where `simulate` writes it."""
-    rows = COHORT.rows(wildcards.site, wildcards.batch)
-    if COHORT.sites[wildcards.site].scanner is None:
-        return rows
-    folder = at(f"simulated/{wildcards.site}/{wildcards.batch}/dicom")
-    return [{**row, "path": f"{folder}/{row['scan']}"} for row in rows]
+def each_batch(*stages, sites=None):
+    """Stage -> its batches of the given sites (all by default)."""
+    return {stage: every_batch(f"{stage}/{{site}}/{{batch}}", sites) for stage in stages}
+
+
+def each_model(*stages):
+    """Stage -> its folder of every model."""
+    return {stage: expand(at(f"{stage}/{{model}}"), model=list(MODELS)) for stage in stages}
+
+
+def adapted_sites(*models):
+    """The profile of every query site for each of the models (all by default)."""
+    known = {"model": models or list(MODELS), "site": COHORT.of_role("query")}
+    return expand(at("adapted/{model}/{site}"), **known)
+
+
+def evaluated_stages():
+    """All that the measures of one model are taken from, by stage."""
+    stages = each_batch("ingested", "registered", "baselines")
+    return stages | {
+        "harmonized": every_batch("harmonized/{model}/{site}/{batch}"),
+        "features_before": every_batch("features/none/{site}/{batch}"),
+        "features_after": every_batch("features/{model}/{site}/{batch}"),
+        "simulated": every_batch("simulated/{site}/{batch}", simulated_sites()),
+        "model": at("models/{model}"),
+    }
 
 
 def simulated_batch(wildcards):
@@ -55,54 +73,9 @@ def simulated_batch(wildcards):
     return at("simulated/{site}/{batch}").format(**wildcards)
 
 
-def simulation_of_site(wildcards):
-    """The simulation block without the other sites' populations, so that a new one reruns none."""
-    population = config["simulation"]["population"]
-    own = {site: part for site, part in population["segments"].items() if site == wildcards.site}
-    return {**config["simulation"], "population": {**population, "segments": own}}
-
-
 def simulated_sites():
     """Sites whose scans are simulated."""
     return [site.site for site in COHORT.sites.values() if site.scanner]
-
-
-def sites_of(*roles):
-    """Rows of the sites sheet for the given roles."""
-    return [site.describe() for site in COHORT.sites.values() if site.role in roles]
-
-
-def sheets_of_study():
-    """Paths of the sites sheet and of the manifests of the sites that are in the study."""
-    return [config["sites"], *(site.manifest for site in COHORT.sites.values())]
-
-
-def withdrawn_sites(role):
-    """Ids of the sites of one role that left the study."""
-    return [site for site, former in COHORT.withdrawn.items() if former == role]
-
-
-def training_resources():
-    """What `train` asks of a cluster; a profile asks for GPUs by `set-resources`."""
-    layout = lambda wildcards: MODELS[wildcards.model]["training"]
-    return {
-        "mem_mb": growing(6000),
-        "runtime": growing(720),
-        "gpu": 0,
-        "tasks_per_gpu": 1,
-        "nodes": lambda wildcards: layout(wildcards)["nodes"],
-        "tasks": lambda wildcards: layout(wildcards)["nodes"] * layout(wildcards)["devices"],
-    }
-
-
-def all_rows():
-    """Manifest rows of the whole study, in order."""
-    return [row for site in COHORT.sites.values() for row in site.rows]
-
-
-def rows_of_role(role):
-    """Manifest rows of the sites of one role, in order."""
-    return [row for site in COHORT.of_role(role) for row in COHORT.sites[site].rows]
 
 
 def profile_of_site(wildcards):
@@ -110,29 +83,6 @@ def profile_of_site(wildcards):
     if COHORT.sites[wildcards.site].role == "reference":
         return []
     return at("adapted/{model}/{site}").format(**wildcards)
-
-
-def demonstrated():
-    """Folders of the demonstrations that have been run -> when; the report shows them."""
-    folders = [Path(at("divergence_study"), name) for name in DEMONSTRATIONS]
-    return {str(folder): folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}
-
-
-def training_settings(wildcards):
-    """The model's settings; where a fetched model comes from is none of them."""
-    return {key: value for key, value in MODELS[wildcards.model].items() if key != "source"}
-
-
-def packaged_settings(model):
-    """What a harmonizer needs to know beside its weights."""
-    return {
-        "study": config["study"],
-        "model": model,
-        "target": config["target"],
-        "harmonization": config["harmonization"],
-        "quality": config["ingest"]["quality"],
-        "input": config["ingest"]["input"],
-    }
 
 
 def exported():

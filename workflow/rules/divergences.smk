@@ -19,11 +19,15 @@ rule demonstrate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
+        **growing(mem_mb=1000, runtime=30),
     params:
         settings=lambda wildcards: config["divergence_study"][wildcards.demonstration],
         seeds=config["divergence_study"]["seeds"],
         version=VERSIONS["demonstrate"],
     script:
         "../scripts/demonstrate.py"
+
+
+rule divergence_study:
+    input:
+        expand(at("divergence_study/{demonstration}"), demonstration=DEMONSTRATIONS),

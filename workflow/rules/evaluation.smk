@@ -18,8 +18,7 @@ rule features:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        **growing(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         settings=features_block(config),
@@ -31,14 +30,7 @@ rule features:
 
 rule evaluate:
     input:
-        ingested=every_batch("ingested/{site}/{batch}"),
-        registered=every_batch("registered/{site}/{batch}"),
-        harmonized=every_batch("harmonized/{model}/{site}/{batch}"),
-        baselines=every_batch("baselines/{site}/{batch}"),
-        features_before=every_batch("features/none/{site}/{batch}"),
-        features_after=every_batch("features/{model}/{site}/{batch}"),
-        simulated=every_batch("simulated/{site}/{batch}", simulated_sites()),
-        model=at("models/{model}"),
+        **evaluated_stages(),
     output:
         report(
             directory(at("evaluation/{model}")),
@@ -55,32 +47,21 @@ rule evaluate:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        **growing(mem_mb=4000, runtime=120),
     params:
-        rows=all_rows(),
-        sites=sites_of("reference", "query"),
-        target=config["target"],
+        **whole_study("evaluate"),
         settings=evaluation_block(config),
-        seed=config["seed"],
-        version=VERSIONS["evaluate"],
     script:
         "../scripts/evaluate.py"
 
 
 rule report:
     input:
-        ingested=every_batch("ingested/{site}/{batch}"),
+        **each_batch("ingested", "registered", "baselines"),
+        **each_model("models", "evaluation", "traversals"),
         survey=at("survey"),
-        registered=every_batch("registered/{site}/{batch}"),
-        baselines=every_batch("baselines/{site}/{batch}"),
         harmonized=expand(every_batch("harmonized/{model}/{site}/{batch}"), model=list(MODELS)),
-        models=expand(at("models/{model}"), model=list(MODELS)),
-        adapted=expand(
-            at("adapted/{model}/{site}"), model=list(MODELS), site=COHORT.of_role("query")
-        ),
-        traversals=expand(at("traversals/{model}"), model=list(MODELS)),
-        evaluation=expand(at("evaluation/{model}"), model=list(MODELS)),
+        adapted=adapted_sites(),
     output:
         report(at("report.html"), caption="../report/report.rst", category="Report"),
     log:
@@ -90,17 +71,12 @@ rule report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **growing(mem_mb=2000, runtime=30),
     params:
+        **whole_study("report"),
         study=config["study"],
         models=list(MODELS),
-        rows=all_rows(),
-        sites=sites_of("reference", "query"),
-        target=config["target"],
         settings=config["report"],
         demonstrations=demonstrated(),
-        seed=config["seed"],
-        version=VERSIONS["report"],
     script:
         "../scripts/report.py"

@@ -16,8 +16,7 @@ rule features_only:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **growing(mem_mb=2000, runtime=60),
     params:
         settings=config["feature_study"],
         probes=config["evaluation"]["probes"],

@@ -17,8 +17,7 @@ rule harmonize:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        **growing(mem_mb=4000, runtime=120),
     params:
         rows=rows_of_batch,
         target=config["target"],
@@ -31,8 +30,7 @@ rule harmonize:
 
 rule train_peer:
     input:
-        ingested=every_batch("ingested/{site}/{batch}", COHORT.of_role("reference")),
-        registered=every_batch("registered/{site}/{batch}", COHORT.of_role("reference")),
+        **each_batch("ingested", "registered", sites=COHORT.of_role("reference")),
     output:
         directory(at("peers/{peer}")),
     log:
@@ -43,8 +41,7 @@ rule train_peer:
         ENVIRONMENT
     threads: config["model"]["threads"]
     resources:
-        mem_mb=growing(6000),
-        runtime=growing(720),
+        **growing(mem_mb=6000, runtime=720),
     params:
         rows=rows_of_role("reference"),
         model=config["model"],
@@ -70,8 +67,7 @@ rule baseline:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(120),
+        **growing(mem_mb=3000, runtime=120),
     params:
         rows=rows_of_batch,
         target=config["target"],

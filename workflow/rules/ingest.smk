@@ -13,8 +13,7 @@ rule ingest:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        **growing(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         role=lambda wildcards: COHORT.sites[wildcards.site].role,
@@ -38,8 +37,7 @@ rule survey:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
+        **growing(mem_mb=1000, runtime=30),
     params:
         rows=all_rows(),
         settings=config["survey"],

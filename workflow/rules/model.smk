@@ -3,8 +3,7 @@
 
 rule train:
     input:
-        ingested=every_batch("ingested/{site}/{batch}", COHORT.of_role("reference")),
-        registered=every_batch("registered/{site}/{batch}", COHORT.of_role("reference")),
+        **each_batch("ingested", "registered", sites=COHORT.of_role("reference")),
     output:
         directory(at("models/{model}")),
     log:
@@ -19,9 +18,7 @@ rule train:
     resources:
         **training_resources(),
     params:
-        rows=rows_of_role("reference"),
-        sites=sites_of("reference"),
-        withdrawn=withdrawn_sites("reference"),
+        **training_study(),
         settings=training_settings,
         operator_settings=config["harmonization"]["operator"],
         checkpoint=at("checkpoints/{model}"),
@@ -45,8 +42,7 @@ rule adapt:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(60),
+        **growing(mem_mb=3000, runtime=60),
     params:
         rows=lambda wildcards: list(COHORT.sites[wildcards.site].rows),
         settings=training_settings,

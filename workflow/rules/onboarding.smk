@@ -16,8 +16,7 @@ rule onboarding:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        **growing(mem_mb=4000, runtime=240),
     params:
         target=config["target"],
         settings={name: config[name] for name in ("harmonization", "onboarding_study")},
@@ -25,3 +24,12 @@ rule onboarding:
         version=[VERSIONS[stage] for stage in ("adapt", "harmonize")],
     script:
         "../scripts/onboarding.py"
+
+
+rule onboarding_study:
+    input:
+        expand(
+            at("onboarding_study/{model}/{site}"),
+            model=list(MODELS),
+            site=[site for site in COHORT.of_role("query") if site in simulated_sites()],
+        ),

@@ -4,18 +4,17 @@
 rule package:
     input:
         model=at("models/{model}"),
-        adapted=lambda wildcards: expand(
-            at("adapted/{model}/{site}"), model=wildcards.model, site=COHORT.of_role("query")
-        ),
+        adapted=lambda wildcards: adapted_sites(wildcards.model),
     output:
         directory(at("packages/{model}")),
     log:
         log_of("package", "model"),
+    benchmark:
+        benchmark_of("package", "model")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **growing(mem_mb=2000, runtime=30),
     params:
         settings=lambda wildcards: packaged_settings(wildcards.model),
         version=VERSIONS["package"],
@@ -28,13 +27,14 @@ rule fetch:
         directory(at("models/{model}")),
     log:
         log_of("fetch", "model"),
+    benchmark:
+        benchmark_of("fetch", "model")
     wildcard_constraints:
         model="|".join(FETCHED) or NEVER,
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **growing(mem_mb=2000, runtime=30),
     params:
         source=lambda wildcards: MODELS[wildcards.model]["source"],
         sites=sites_of("reference"),
@@ -56,8 +56,7 @@ rule export:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        **growing(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         study=config["study"],

@@ -13,8 +13,7 @@ rule template:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(30),
+        **growing(mem_mb=3000, runtime=30),
     params:
         rows=rows_of_role("reference"),
         settings=config["registration"],
@@ -37,8 +36,7 @@ rule register:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        **growing(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         settings=config["registration"],

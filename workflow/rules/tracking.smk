@@ -1,14 +1,15 @@
 # One writer feeds MLflow from the results, so a dead server loses nothing
 
 
+# it talks to a server, which compute nodes may not reach
+localrules:
+    track,
+
+
 rule track:
     input:
-        evaluation=expand(at("evaluation/{model}"), model=list(MODELS)),
-        models=expand(at("models/{model}"), model=list(MODELS)),
-        adapted=expand(
-            at("adapted/{model}/{site}"), model=list(MODELS), site=COHORT.of_role("query")
-        ),
-        packages=expand(at("packages/{model}"), model=list(MODELS)),
+        **each_model("evaluation", "models", "packages"),
+        adapted=adapted_sites(),
         report=at("report.html"),
     output:
         at("mlflow/tracked.json"),
@@ -17,8 +18,7 @@ rule track:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **growing(mem_mb=2000, runtime=30),
     params:
         study=config["study"],
         demonstrations=demonstrated(),

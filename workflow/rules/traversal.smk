@@ -3,8 +3,7 @@
 
 rule traverse:
     input:
-        ingested=every_batch("ingested/{site}/{batch}", COHORT.of_role("reference")),
-        registered=every_batch("registered/{site}/{batch}", COHORT.of_role("reference")),
+        **each_batch("ingested", "registered", sites=COHORT.of_role("reference")),
         harmonized=every_batch("harmonized/{model}/{site}/{batch}", COHORT.of_role("reference")),
         model=at("models/{model}"),
     output:
@@ -22,8 +21,7 @@ rule traverse:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(15),
+        **growing(mem_mb=2000, runtime=15),
     params:
         target=config["target"],
         settings=config["traversal"],

@@ -84,6 +84,35 @@ def test_add_brings_a_query_site_and_leaves_the_others(clone, say):
     assert "has a site 'west' already" in complaint
 
 
+def test_add_keeps_what_stands_in_the_sheet(clone, say):
+    say("init", "lung", "--data", "archive/north", "archive/south")
+    sheet = clone / "lung" / "sites.tsv"
+    edited_by_hand = pd.read_csv(sheet, sep="\t")[["role", "site", "manifest"]]
+    edited_by_hand.assign(scanner=None).to_csv(sheet, sep="\t", index=False)
+    write_archive(clone / "later", ("west",))
+    assert say("add", "lung", "--data", "later/west")[0] == 0
+    cohort = open_study(clone / "lung").cohort
+    assert list(cohort.sites) == ["north", "south", "west"]
+    assert cohort.of_role("query") == ["west"]
+
+
+def test_add_leaves_the_sheet_alone_where_the_study_would_have_a_fault(clone, say, monkeypatch):
+    say("init", "lung", "--data", "archive/north", "archive/south")
+    before = (clone / "lung" / "sites.tsv").read_bytes()
+    write_archive(clone / "later", ("west",))
+    # a manifest that the study refuses
+    monkeypatch.setattr(
+        "ctharmony.commands.add.write_manifests",
+        lambda found, folder: [
+            (folder / f"{each.site}.tsv").write_text("scan\tsubject\n") for each in found
+        ],
+    )
+    code, _, complaint = say("add", "lung", "--data", "later/west")
+    assert code == 1 and "site west has no scans" in complaint
+    assert (clone / "lung" / "sites.tsv").read_bytes() == before
+    open_study(clone / "lung")
+
+
 def test_outside_the_clone(tmp_path, monkeypatch, say):
     monkeypatch.chdir(tmp_path)
     code, _, complaint = say("init", "lung", "--data", ".")

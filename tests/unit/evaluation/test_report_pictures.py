@@ -11,7 +11,7 @@ from ctharmony.evaluation.report import (
     pictures,
     render_report,
 )
-from ctharmony.io import results
+from ctharmony.io.pictures import choose_scans, chosen_slices
 from fabricated_study import chest
 from report_page import HOW, record, text_of
 
@@ -48,19 +48,19 @@ def test_examples_show_one_subject_at_every_site_and_the_target_last():
         "site": ["a", "a", "b", "b", "c"], "scan": ["a1", "a2", "b1", "b2", "c2"],
         "subject": ["own", "shared", "other", "shared", "shared"]})  # fmt: skip
     every = set(zip(scans["site"], scans["scan"], strict=True))
-    assert results.choose_scans(scans, every, 1, 9, "a") == [("b", "b2"), ("c", "c2"), ("a", "a2")]
-    assert results.choose_scans(scans, every, 2, 4)[3:] == [("a", "a1")]
-    assert results.choose_scans(scans, {("b", "b1")}, 2, 9) == [("b", "b1")]
-    assert results.choose_scans(pd.DataFrame(), every, 2, 9) == []
+    assert choose_scans(scans, every, 1, 9, "a") == [("b", "b2"), ("c", "c2"), ("a", "a2")]
+    assert choose_scans(scans, every, 2, 4)[3:] == [("a", "a1")]
+    assert choose_scans(scans, {("b", "b1")}, 2, 9) == [("b", "b1")]
+    assert choose_scans(pd.DataFrame(), every, 2, 9) == []
 
 
 def test_slices_shown_lie_in_the_lungs_where_there_are_any():
     mask = np.zeros((10, 4, 4), dtype=np.uint8)
-    assert results.chosen_slices(mask, 1) == [4]
+    assert chosen_slices(mask, 1) == [4]
     mask[2:9] = 1
     mask[5:8, 1, 1] = 2
-    assert results.chosen_slices(mask, 1) == [6]
-    assert len(results.chosen_slices(mask, 3)) <= 3
+    assert chosen_slices(mask, 1) == [6]
+    assert len(chosen_slices(mask, 3)) <= 3
 
 
 def test_change_of_the_slice_stands_in_the_caption(unpainted):

@@ -18,6 +18,8 @@ from ctharmony.sheets import Row, StudyError, read_sheet, records, refuse_duplic
 ROLES = ("reference", "query")
 SPLITS = ("train", "validation", "test")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+# endings of the files that stages write beside a scan's own
+DERIVED = ("_mask", "_change", "_uncertainty", "_template", "_displacement")
 SITE_COLUMNS = ("site", "role", "manifest")
 SCAN_COLUMNS = ("scan", "subject")
 
@@ -181,9 +183,10 @@ def _check_identifier(name: object, kind: str, path: Path) -> None:
             f"{path}: the {kind} id '{shown}' must be 1 to 64 letters, digits, '-' or '_', "
             "beginning with a letter or digit; rename it"
         )
-    if kind == "scan" and str(name).endswith("_mask"):
+    ending = next((each for each in DERIVED if str(name).endswith(each)), None)
+    if kind == "scan" and ending:
         raise StudyError(
-            f"{path}: the scan id '{name}' ends in _mask, which names the files of masks; rename it"
+            f"{path}: the scan id '{name}' ends in {ending}, as files beside a scan do; rename it"
         )
 
 

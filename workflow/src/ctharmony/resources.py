@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 
-def growing(amount: int) -> Callable[..., int]:
-    """A rule's resource that grows with every attempt: `amount` times 1, 2, 3.
+def growing(**amounts: int) -> dict[str, Callable[..., int]]:
+    """A rule's resources that grow with every attempt: each amount times 1, 2, 3.
 
     A job that a cluster ended for want of memory or time so gets more of both the next time.
     """
+    return {name: _of_attempt(amount) for name, amount in amounts.items()}
 
-    def of_attempt(wildcards: object, attempt: int) -> int:
-        return amount * attempt
 
-    return of_attempt
+def _of_attempt(amount: int) -> Callable[..., int]:
+    return lambda wildcards, attempt: amount * attempt

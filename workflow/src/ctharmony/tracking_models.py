@@ -18,6 +18,8 @@ from ctharmony.tracking import NO_TELEMETRY
 PACKAGES = (
     "mlflow", "nibabel", "numpy", "pandas", "pydicom", "pyyaml", "safetensors", "scipy", "torch",
 )  # fmt: skip
+# parts of the library that it does without
+LEFT_OUT = ("commands", "demonstration", "evaluation", "jobs", "phantom")
 ARTIFACT = "harmonizer"
 EPOCH = "2000-01-01 00:00:00.000000"
 
@@ -36,7 +38,7 @@ def save_model(package: Path, destination: Path) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         code = Path(temporary) / "ctharmony"
-        ignored = shutil.ignore_patterns("__pycache__", "commands", "phantom", "evaluation")
+        ignored = shutil.ignore_patterns("__pycache__", *LEFT_OUT)
         shutil.copytree(Path(ctharmony.__file__).parent, code, ignore=ignored)
         named = Path(temporary) / ARTIFACT
         shutil.copytree(package, named)

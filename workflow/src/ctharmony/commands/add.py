@@ -21,7 +21,8 @@ def run(given: argparse.Namespace) -> int:
     """Add the sites found as query sites: the model is not trained again; 0.
 
     Raises:
-        StudyError: nothing usable, a site of that name is there, or the study has a fault.
+        StudyError: nothing usable, a site of that name is there, or the study has a fault, also
+            one that it would have with the new sites; the sheet of sites is then as before.
     """
     study = open_study(given.study)
     found = find_sites(given.data, given.by, study.config["ingest"])
@@ -32,7 +33,14 @@ def run(given: argparse.Namespace) -> int:
             f"append new scans of that site to {given.study}/scans/{taken[0]}.tsv"
         )
     roles = {each.site: "query" for each in found if len(each.scans)}
+    sheet = Path(study.config["sites"])
+    before = sheet.read_text(encoding="utf-8")
     write_manifests(found, given.study / "scans")
-    write_sites(given.study, roles)
-    tell(make_console(), found, roles, open_study(given.study))
+    write_sites(sheet, given.study / "scans", roles)
+    try:
+        joined = open_study(given.study)
+    except StudyError:
+        sheet.write_text(before, encoding="utf-8")
+        raise
+    tell(make_console(), found, roles, joined)
     return 0

@@ -17,7 +17,8 @@ from ctharmony.commands.looks import make_console
 from ctharmony.commands.plan import count, planned_jobs, start_dry_run
 from ctharmony.commands.study import StudyFiles, open_study, take_study
 
-LEAST_MEMORY_MB = 6000  # what the training job asks for
+# stages of one job each, which others wait for
+SERIAL = ("template", "train", "train_peer", "evaluate", "report")
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +113,7 @@ def _print_plan(console: Console, study: StudyFiles, jobs: dict[str, int], neede
     for rule, number in jobs.items():
         table.add_row(rule, str(number), duration(seconds[rule]))
     console.print(table)
-    serial = sum(seconds.get(rule, 0.0) for rule in ("template", "train", "evaluate", "report"))
+    serial = sum(seconds.get(rule, 0.0) for rule in SERIAL)
     cores = os.cpu_count() or 1
     wall = serial + (sum(seconds.values()) - serial) / cores
     console.print(

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ctharmony.commands.study import StudyFiles
+from ctharmony.settings import expand_models
 
 SCAN_MEGAVOXELS = 512 * 512 * 120 / 1e6  # where nothing tells the size
 # seconds of a job: so many to begin with, and so many per million voxels of its scans
@@ -25,6 +26,7 @@ SECONDS = {
     "baseline": (3.0, 0.2),
     "harmonize": (5.0, 1.0),
     "features": (3.5, 0.1),
+    "traverse": (8.0, 0.0),
     "evaluate": (15.0, 0.4),
     "report": (8.0, 0.02),
     "track": (5.0, 0.0),
@@ -57,24 +59,32 @@ def size_of(study: StudyFiles) -> Size:
 
 
 def seconds_of(study: StudyFiles, jobs: dict[str, int], size: Size) -> dict[str, float]:
-    """Expected seconds per rule on one core (`train`: on its own threads).
+    """Expected seconds per rule on one core (what trains: on its own threads).
 
     Args:
         study: the study; jobs: how many of each rule; size: of the study.
     """
     measured = measured_seconds(study.results / "benchmarks")
-    steps = study.config["model"]["training"]["steps"]
+    steps = training_steps(study)
     share = {"features": 2.0, "evaluate": 1.0}
     expected = {}
     for rule, number in jobs.items():
         if rule in measured:
             expected[rule] = measured[rule] * number
-        elif rule == "train":
-            expected[rule] = number * (20.0 + TRAINING_STEP_SECONDS * steps)
+        elif rule in steps:
+            expected[rule] = number * (20.0 + TRAINING_STEP_SECONDS * steps[rule])
         else:
             start, each = SECONDS.get(rule, (5.0, 0.1))
             expected[rule] = start * number + each * size.megavoxels * share.get(rule, 1.0)
     return expected
+
+
+def training_steps(study: StudyFiles) -> dict[str, float]:
+    """Optimiser steps of a job that trains, by rule; the mean of the models that are trained."""
+    own = [model["training"]["steps"] for model in expand_models(study.config).values()
+           if not model["source"]]  # fmt: skip
+    peer = float(study.config["harmonization"]["peers"]["steps"])
+    return {"train": sum(own) / max(len(own), 1), "train_peer": peer}
 
 
 def measured_seconds(folder: Path) -> dict[str, float]:

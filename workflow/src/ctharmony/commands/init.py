@@ -3,11 +3,20 @@
 import argparse
 from pathlib import Path
 
-from ctharmony.cohort import StudyError
+import pandas as pd
+
+from ctharmony.cohort import SITE_COLUMNS, StudyError
 from ctharmony.commands.findings import tell
 from ctharmony.commands.looks import make_console
-from ctharmony.commands.sheets import FoundSite, find_sites, identifier, write_manifests
+from ctharmony.commands.sheets import (
+    FoundSite,
+    edited_sheet,
+    find_sites,
+    identifier,
+    write_manifests,
+)
 from ctharmony.commands.study import base_config, open_study
+from ctharmony.io.tables import write_table
 
 FEW_SUBJECTS = 12  # below, every subject of a reference site trains
 CONFIG = """\
@@ -81,7 +90,7 @@ def run(given: argparse.Namespace) -> int:
     if target not in references:
         raise StudyError(f"--target {target} is no reference site; name {', '.join(references)}")
     write_manifests(found, given.study / "scans")
-    write_sites(given.study, roles)
+    write_sites(given.study / "sites.tsv", given.study / "scans", roles)
     subjects = {s for each in found if each.site in references for s in each.scans["subject"]}
     config = _config(name, given.study, target, len(subjects))
     (given.study / "config.yaml").write_text(config, encoding="utf-8")
@@ -89,12 +98,20 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def write_sites(folder: Path, roles: dict[str, str]) -> None:
-    """Add sites to a study's sheet, which is made when it is missing."""
-    sheet = folder / "sites.tsv"
-    text = sheet.read_text(encoding="utf-8") if sheet.is_file() else "site\trole\tmanifest\n"
-    rows = "".join(f"{s}\t{role}\t{folder}/scans/{s}.tsv\n" for s, role in roles.items())
-    sheet.write_text(text.rstrip("\n") + "\n" + rows, encoding="utf-8")
+def write_sites(sheet: Path, scans: Path, roles: dict[str, str]) -> None:
+    """Add sites to a sheet, which is made when it is missing; its columns stay.
+
+    Args:
+        sheet: the sites sheet; scans: folder of the manifests; roles: by site.
+    """
+    rows = [
+        {"site": site, "role": role, "manifest": f"{scans}/{site}.tsv"}
+        for site, role in roles.items()
+    ]
+    new = pd.DataFrame(rows, columns=list(SITE_COLUMNS))
+    if sheet.is_file():
+        new = pd.concat([edited_sheet(sheet), new], ignore_index=True).fillna("")
+    write_table(sheet, new)
 
 
 def _by_name(found: list[FoundSite]) -> dict[str, FoundSite]:

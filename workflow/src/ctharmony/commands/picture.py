@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from ctharmony.cohort import StudyError, parse_pair
+from ctharmony.commands.looks import make_console
 from ctharmony.commands.study import StudyFiles, open_study, take_study
 
 WINDOW_HU = (-1350.0, 150.0)  # lung window: level -600, width 1500
@@ -41,7 +40,7 @@ def run(given: argparse.Namespace) -> int:
         panels[f"the same patient scanned at {pair[0]}"] = _place(study, "ingested", *pair)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_bytes(_draw(panels, panels[f"{site}, as scanned"]))
-    Console().print(f"Written: {given.output}", highlight=False)
+    make_console().print(f"Written: {given.output}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -71,7 +70,7 @@ def _draw(panels: dict[str, Path], first: Path) -> bytes:
     import matplotlib
 
     from ctharmony.evaluation.figures import STYLE, new_axes, save
-    from ctharmony.io.results import chosen_slices
+    from ctharmony.io.pictures import chosen_slices
     from ctharmony.io.volumes import read_volume
 
     mask = read_volume(first.with_name(first.name.replace(".nii.gz", "_mask.nii.gz"))).hu

@@ -77,6 +77,11 @@ def write_manifests(found: list[FoundSite], folder: Path) -> None:
             write_table(folder / f"{each.site}_left_out.tsv", each.left_out)
 
 
+def edited_sheet(sheet: Path) -> pd.DataFrame:
+    """A sheet as text, cell by cell, to be changed and written again."""
+    return pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False)
+
+
 def _named_folder(given: str) -> tuple[str, Path]:
     name, mark, path = given.rpartition("=")
     folder = Path(path).expanduser()

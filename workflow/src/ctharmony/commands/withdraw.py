@@ -4,13 +4,17 @@ import argparse
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from ctharmony.cohort import StudyError
+from ctharmony.commands.sheets import edited_sheet
 from ctharmony.commands.study import open_study
 from ctharmony.io.tables import write_table
 
 ARCHIVE = "withdrawn"
+# folders that hold a folder of every site; a model may bear a site's name
+STAGES = (
+    "simulated", "ingested", "registered", "baselines", "harmonized/*", "features/*", "adapted/*",
+    "dicom/*", "onboarding_study/*", "benchmarks/*",
+)  # fmt: skip
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
 
 def mark(sheet: Path, site: str, why: str) -> None:
     """Fill the column `withdrawn` of the site's row."""
-    frame = pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False)
+    frame = edited_sheet(sheet)
     if "withdrawn" not in frame:
         frame["withdrawn"] = ""
     frame.loc[frame["site"] == site, "withdrawn"] = why
@@ -52,11 +56,17 @@ def mark(sheet: Path, site: str, why: str) -> None:
 
 
 def archive(results: Path, site: str) -> int:
-    """Move every stage's folder of the site aside; how many there were."""
-    found = [*results.glob(f"*/{site}"), *results.glob(f"*/*/{site}")]
-    found = [path for path in found if path.relative_to(results).parts[0] != ARCHIVE]
+    """Move every stage's folder of the site aside; how many there were.
+
+    A site that was withdrawn before, and came back, gets a numbered folder beside the first.
+    """
+    found = [path for stage in STAGES for path in sorted(results.glob(f"{stage}/{site}"))]
+    aside, count = results / ARCHIVE / site, 1
+    while aside.exists():
+        count += 1
+        aside = results / ARCHIVE / f"{site}-{count}"
     for path in found:
-        place = results / ARCHIVE / site / path.relative_to(results).parent
+        place = aside / path.relative_to(results).parent
         place.mkdir(parents=True, exist_ok=True)
         shutil.move(path, place)
     return len(found)

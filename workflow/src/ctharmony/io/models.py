@@ -60,7 +60,6 @@ def read_usable_rows(ingested: Sequence[str], registered: Sequence[str]) -> pd.D
     tables = [read_table(Path(folder) / "scans.tsv").assign(folder=folder) for folder in ingested]
     rows = pd.concat(tables, ignore_index=True)
     placed = read_tables([Path(folder) / "registration.tsv" for folder in registered])
-    # scan names are unique within a site only
     failed = placed[placed["status"].isin(NOT_PLACED)][["site", "scan"]].apply(tuple, axis=1)
     own = rows[["site", "scan"]].apply(tuple, axis=1)
     return rows[(rows["status"] != "set_aside") & ~own.isin(set(failed))]

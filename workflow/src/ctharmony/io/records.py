@@ -5,7 +5,6 @@ A record is named by the hash of its content, so that telling the same thing twi
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from ctharmony.io.files import read_json, write_json
+from ctharmony.io.points import curve_points, metric_points, summary_points
 from ctharmony.io.tables import read_table
 
 LONGEST_PARAMETER = 500  # characters that every MLflow store accepts
@@ -55,6 +55,25 @@ class RunRecord:
         return replace(self, content=hashlib.sha256(text.encode()).hexdigest())
 
 
+@dataclass(frozen=True)
+class ModelFolders:
+    """What the rules made of one model.
+
+    Attributes:
+        model, evaluation: folders of the rules `train` and `evaluate`.
+        package: the model in MLflow's form, or None.
+    """
+
+    model: str
+    evaluation: str
+    package: str | None = None
+
+    def metrics(self) -> pd.DataFrame:
+        """metrics.tsv; empty where the model was not evaluated."""
+        table = Path(self.evaluation) / "metrics.tsv"
+        return read_table(table) if table.is_file() else pd.DataFrame()
+
+
 def study_record(
     study: str, config: Mapping[str, Any], report: str, sheets: Iterable[str],
     demonstrations: Iterable[str] = (),
@@ -77,16 +96,6 @@ def study_record(
     return RunRecord(study, params, metrics, artifacts, datasets=datasets).sealed()
 
 
-def summary_points(summary: pd.DataFrame) -> list[tuple[str, int, float]]:
-    """Means of the invariance problem as `divergence_study/measure.divergence`."""
-    return [
-        (f"divergence_study/{measure}.{row.divergence}", 0, float(getattr(row, measure)))
-        for row in summary.itertuples()
-        for measure in ("site_auc", "biology_r2", "epoch_seconds", "failures")
-        if math.isfinite(getattr(row, measure))
-    ]
-
-
 def site_record(model: str, site: str, adapted: str, metrics: pd.DataFrame) -> RunRecord:
     """A child run: the onboarding of a query site to a model.
 
@@ -103,54 +112,31 @@ def site_record(model: str, site: str, adapted: str, metrics: pd.DataFrame) -> R
 
 def model_record(
     name: str,
-    model: str,
-    evaluation: str,
+    folders: ModelFolders,
+    metrics: pd.DataFrame,
     settings: Mapping[str, Any],
     weights: bool,
-    package: str | None = None,
 ) -> RunRecord:
     """A child run: the model's settings, curves, metrics, tables, figures and weights.
 
     Args:
-        name: the model's name; model, evaluation: its folders.
+        name: the model's name; folders: what was made of it; metrics: its metrics.tsv.
         settings: its expanded settings; weights: whether the weights are kept as an artifact.
-        package: folder of the model in MLflow's form, or None.
     """
-    found = {}
-    for path in _files(Path(evaluation)):
+    model, evaluation, found = Path(folders.model), Path(folders.evaluation), {}
+    for path in _files(evaluation):
         kind = "figures" if path.suffix in (".png", ".svg") else "tables"
-        found[f"{kind}/{path.relative_to(evaluation).as_posix().removeprefix('figures/')}"] = str(
-            path
-        )
-    for path in _files(Path(model)):
+        inside = path.relative_to(evaluation).as_posix().removeprefix("figures/")
+        found[f"{kind}/{inside}"] = str(path)
+    for path in _files(model):
         if weights or path.suffix != ".safetensors":
             found[f"model/{path.relative_to(model).as_posix()}"] = str(path)
-    for path in _files(Path(package)) if package and weights else ():
-        found[f"{HARMONIZER}/{path.relative_to(package).as_posix()}"] = str(path)
-    history, table = Path(model) / "history.tsv", Path(evaluation) / "metrics.tsv"
-    metrics = curve_points(read_table(history)) if history.is_file() else []
-    metrics += metric_points(read_table(table)) if table.is_file() else []
-    return RunRecord(name, flat(settings), metrics, found).sealed()
-
-
-def metric_points(metrics: pd.DataFrame) -> list[tuple[str, int, float]]:
-    """Rows of metrics.tsv as `metric.method.site`, with the stage between for all but images."""
-    points = []
-    for row in metrics.itertuples():
-        stage = [] if row.stage == "image" else [str(row.stage)]
-        if math.isfinite(row.value):
-            key = ".".join([str(row.metric), *stage, str(row.method), str(row.site)])
-            points.append((key, 0, float(row.value)))
-    return points
-
-
-def curve_points(history: pd.DataFrame) -> list[tuple[str, int, float]]:
-    """Rows of history.tsv as `split/term` with the epoch as step."""
-    return [
-        (f"{row.split}/{row.term}", int(row.epoch), float(row.value))
-        for row in history.itertuples()
-        if math.isfinite(row.value)
-    ]
+    for path in _files(Path(folders.package)) if folders.package and weights else ():
+        found[f"{HARMONIZER}/{path.relative_to(folders.package).as_posix()}"] = str(path)
+    history = model / "history.tsv"
+    points = curve_points(read_table(history)) if history.is_file() else []
+    points += metric_points(metrics) if len(metrics) else []
+    return RunRecord(name, flat(settings), points, found).sealed()
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

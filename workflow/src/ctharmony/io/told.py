@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ctharmony.io.records import RunRecord, model_record, site_record, study_record
-from ctharmony.io.tables import read_table
+from ctharmony.io.records import ModelFolders, RunRecord, model_record, site_record, study_record
 
 
 def told_of_study(
@@ -28,12 +27,11 @@ def told_of_study(
     told = [replace(parent, tags=dict(tags))]
     folders = zip(given.models, given.evaluation, given.packages, strict=True)
     for (name, settings), places in zip(params.models.items(), folders, strict=True):
-        model, evaluation, package = places
-        child = model_record(name, model, evaluation, settings, weights, package)
+        own = ModelFolders(*places)
+        metrics = own.metrics()
+        child = model_record(name, own, metrics, settings, weights)
         registered = f"{params.study}-{name}" if weights else ""
         told.append(replace(child, parent=parent.content, tags=dict(tags), registered=registered))
-        table = Path(evaluation) / "metrics.tsv"
-        metrics = read_table(table)
         for folder in map(Path, given.get("adapted", [])):
             if folder.parent.name == name:
                 onboarding = site_record(name, folder.name, str(folder), metrics)

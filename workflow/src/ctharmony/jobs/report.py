@@ -9,7 +9,7 @@ from ctharmony.evaluation.report import (
     ReportSettings,
     StudyRecord,
 )
-from ctharmony.io import results
+from ctharmony.io import pictures, results
 
 
 def study_record(given: Any, params: Any, settings: ReportSettings) -> StudyRecord:
@@ -26,10 +26,10 @@ def study_record(given: Any, params: Any, settings: ReportSettings) -> StudyReco
     adapted, first = given.get("adapted", []), params.models[0]
     models = [results.read_model(*own, given.harmonized, adapted) for own in folders]
     scans = results.stacked(given.ingested, "scans.tsv")
-    examples = results.examples(scans, given, settings, first, params.target)
-    pages = results.page_examples(scans, given, settings, first)
-    small = results.thumbnails(scans, given, settings)
-    lined_up = results.registration_pictures(scans, given, settings)
+    examples = pictures.examples(scans, given, settings, first, params.target)
+    pages = pictures.page_examples(scans, given, settings, first)
+    small = pictures.thumbnails(scans, given, settings)
+    lined_up = pictures.registration_pictures(scans, given, settings)
     return StudyRecord(
         study=params.study,
         target=params.target,

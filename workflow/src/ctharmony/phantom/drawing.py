@@ -17,24 +17,6 @@ DISC_MM, ENDPLATE_MM, SHELL_MM = 5.0, 1.3, 1.3
 
 
 @numba.njit(**COMPILE)
-def average(maps, weights, out):
-    """Add to `out` (materials, slices, rows, columns) the planes of `maps` by slice sensitivity.
-
-    maps: (materials, planes, rows, columns), share of each material in a voxel, 0 to 1.
-    weights: (slices, planes), sensitivity of each slice to each plane; each row sums to 1.
-    """
-    for m in range(maps.shape[0]):
-        for s in range(weights.shape[0]):
-            for k in range(weights.shape[1]):
-                weight = weights[s, k]
-                if weight == 0:
-                    continue
-                for j in range(maps.shape[2]):
-                    for i in range(maps.shape[3]):
-                        out[m, s, j, i] += weight * maps[m, k, j, i]
-
-
-@numba.njit(**COMPILE)
 def _place(grid, axis, i, j, k):
     return grid[axis, 0] * i + grid[axis, 1] * j + grid[axis, 2] * k + grid[axis, 3]
 
@@ -191,10 +173,8 @@ def _lung_distance(point, lung):
 @numba.njit(**COMPILE)
 def _parenchyma(point, lung, texture, holes):
     x, y, z = point
-    u = (
-        int((x + lung.shift_x + (MIDLINE_SHIFT_MM if x > 0 else 0.0)) / lung.tile_mm)
-        % texture.shape[2]
-    )
+    side = MIDLINE_SHIFT_MM if x > 0 else 0.0
+    u = int((x + lung.shift_x + side) / lung.tile_mm) % texture.shape[2]
     v = int((y + lung.shift_y) / lung.tile_mm) % texture.shape[1]
     w = int((z + lung.shift_z) / lung.tile_mm) % texture.shape[0]
     if holes[w, v, u] < lung.hole_fraction:

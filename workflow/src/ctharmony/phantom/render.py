@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ctharmony.phantom import drawing
+from ctharmony.phantom import averaging, drawing
 from ctharmony.phantom.anatomy import Anatomy
 
 
@@ -52,5 +52,5 @@ def average_planes(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted means of planes: maps (m, planes, r, c) and weights (slices, planes) to (m, slices,
     r, c) float32."""
     out = np.zeros((maps.shape[0], weights.shape[0], *maps.shape[2:]), np.float32)
-    drawing.average(maps, weights.astype(np.float32), out)
+    averaging.average(maps, weights.astype(np.float32), out)
     return out

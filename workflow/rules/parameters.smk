@@ -1,0 +1,97 @@
+# Parameters and resources that the stages share
+
+
+def rows_of_batch(wildcards):
+    """Manifest rows of a batch; a simulated scan's path is where `simulate` writes it."""
+    rows = COHORT.rows(wildcards.site, wildcards.batch)
+    if COHORT.sites[wildcards.site].scanner is None:
+        return rows
+    folder = at(f"simulated/{wildcards.site}/{wildcards.batch}/dicom")
+    return [{**row, "path": f"{folder}/{row['scan']}"} for row in rows]
+
+
+def simulation_of_site(wildcards):
+    """The simulation block without the other sites' populations, so that a new one reruns none."""
+    population = config["simulation"]["population"]
+    own = {site: part for site, part in population["segments"].items() if site == wildcards.site}
+    return {**config["simulation"], "population": {**population, "segments": own}}
+
+
+def sites_of(*roles):
+    """Rows of the sites sheet for the given roles."""
+    return [site.describe() for site in COHORT.sites.values() if site.role in roles]
+
+
+def sheets_of_study():
+    """Paths of the sites sheet and of the manifests of the sites that are in the study."""
+    return [config["sites"], *(site.manifest for site in COHORT.sites.values())]
+
+
+def withdrawn_sites(role):
+    """Ids of the sites of one role that left the study."""
+    return [site for site, former in COHORT.withdrawn.items() if former == role]
+
+
+def training_resources():
+    """What `train` asks of a cluster; a profile asks for GPUs by `set-resources`."""
+    layout = lambda wildcards: MODELS[wildcards.model]["training"]
+    return {
+        **growing(mem_mb=6000, runtime=720),
+        "gpu": 0,
+        "tasks_per_gpu": 1,
+        "nodes": lambda wildcards: layout(wildcards)["nodes"],
+        "tasks": lambda wildcards: layout(wildcards)["nodes"] * layout(wildcards)["devices"],
+    }
+
+
+def all_rows():
+    """Manifest rows of the whole study, in order."""
+    return [row for site in COHORT.sites.values() for row in site.rows]
+
+
+def rows_of_role(role):
+    """Manifest rows of the sites of one role, in order."""
+    return [row for site in COHORT.of_role(role) for row in COHORT.sites[site].rows]
+
+
+def whole_study(stage):
+    """What rules that look at the whole study are told of it."""
+    return {
+        "rows": all_rows(),
+        "sites": sites_of("reference", "query"),
+        "target": config["target"],
+        "seed": config["seed"],
+        "version": VERSIONS[stage],
+    }
+
+
+def training_study():
+    """What `train` is told of the reference sites."""
+    return {
+        "rows": rows_of_role("reference"),
+        "sites": sites_of("reference"),
+        "withdrawn": withdrawn_sites("reference"),
+    }
+
+
+def demonstrated():
+    """Folders of the demonstrations that have been run -> when; the report shows them."""
+    folders = [Path(at("divergence_study"), name) for name in DEMONSTRATIONS]
+    return {str(folder): folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}
+
+
+def training_settings(wildcards):
+    """The model's settings; where a fetched model comes from is none of them."""
+    return {key: value for key, value in MODELS[wildcards.model].items() if key != "source"}
+
+
+def packaged_settings(model):
+    """What a harmonizer needs to know beside its weights."""
+    return {
+        "study": config["study"],
+        "model": model,
+        "target": config["target"],
+        "harmonization": config["harmonization"],
+        "quality": config["ingest"]["quality"],
+        "input": config["ingest"]["input"],
+    }

@@ -15,18 +15,16 @@ from ctharmony.io.tables import read_table, write_table  # noqa: E402
 from ctharmony.io.volumes import read_volume  # noqa: E402
 
 ingested = Path(snakemake.input.ingested)
-harmonized = [Path(folder) for folder in [snakemake.input.get("harmonized", [])] if folder]
-images = harmonized[0] if harmonized else ingested
-settings = feature_settings(snakemake.params.settings)
-statuses = read_table(images / ("harmonized.tsv" if harmonized else "scans.tsv"))
-usable = statuses.loc[statuses["status"] != "set_aside", "scan"]
+harmonized = snakemake.input.get("harmonized", [])
+images, name = (Path(harmonized), "harmonized.tsv") if harmonized else (ingested, "scans.tsv")
+settings, scans = feature_settings(snakemake.params.settings), read_table(images / name)
 
 rows = []
-for scan in usable:
+for scan in scans.loc[scans["status"] != "set_aside", "scan"]:
     volume = read_volume(images / f"{scan}.nii.gz")
     labels = np.rint(read_volume(ingested / f"{scan}_mask.nii.gz").hu).astype(np.uint8)
     rows.append({"scan": scan, **scan_features(volume.hu, labels, volume.spacing, settings)})
     logger.info("%s: %d features", scan, len(rows[-1]) - 1)
 
-table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=["scan"])
+table = pd.DataFrame(rows, columns=None if rows else ["scan"])
 write_table(Path(snakemake.output[0]) / "features.tsv", table)

@@ -26,7 +26,6 @@ SECONDS = {
     "baseline": (3.0, 0.2),
     "harmonize": (5.0, 1.0),
     "features": (3.5, 0.1),
-    "traverse": (8.0, 0.0),
     "evaluate": (15.0, 0.4),
     "report": (8.0, 0.02),
     "track": (5.0, 0.0),

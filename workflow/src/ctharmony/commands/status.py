@@ -112,10 +112,10 @@ def why(pending: list[Job]) -> list[str]:
 def _stage(path: str, results: Path) -> str:
     folders = {
         "simulated": "simulate", "ingested": "ingest", "survey": "survey", "template": "template",
-        "registered": "register", "models": "train", "traversals": "traverse", "peers": "train_peer", "adapted": "adapt",
+        "registered": "register", "models": "train", "peers": "train_peer", "adapted": "adapt",
         "baselines": "baseline", "harmonized": "harmonize", "features": "features",
-        "evaluation": "evaluate", "report.html": "report", "mlflow": "track",
-        "packages": "package", "dicom": "export",
+        "traversals": "traverse", "evaluation": "evaluate", "report.html": "report",
+        "mlflow": "track", "packages": "package", "dicom": "export",
     }  # fmt: skip
     parts = path.removeprefix(f"{results}/").split("/")
     return folders.get(parts[0], "")

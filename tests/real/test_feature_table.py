@@ -1,12 +1,9 @@
 """`snakemake features_only` on radiomics of lung cancers seen by many scanners."""
 
-import subprocess
-import sys
-
 import pandas as pd
 import pytest
 
-from study import ROOT, environment
+from real_study import run_real
 
 pytestmark = [pytest.mark.real, pytest.mark.workflow]
 
@@ -14,16 +11,7 @@ pytestmark = [pytest.mark.real, pytest.mark.workflow]
 @pytest.fixture(scope="module")
 def found(real_data, tmp_path_factory) -> dict[str, pd.DataFrame]:
     folder = tmp_path_factory.mktemp("features") / "results"
-    command = [
-        *[sys.executable, "-m", "snakemake", "features_only", "--cores", "1"],
-        *["--workflow-profile", "workflow/profiles/default"],
-        *["--configfile", "config/features/config.yaml", "--config", f"results={folder}"],
-    ]
-    variables = {**environment(), "CTHARMONY_REAL_DATA": str(real_data)}
-    done = subprocess.run(
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    run_real(real_data, "config/features/config.yaml", folder, "features_only", "--cores", "1")
     paths = (folder / "feature_study").glob("*.tsv")
     return {path.stem: pd.read_csv(path, sep="\t") for path in paths}
 

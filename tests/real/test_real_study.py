@@ -4,8 +4,6 @@ The pair is one acquisition reconstructed twice: lungdx_b70f (sharp, a query sit
 lungdx_b40f (the target site), so the harmonized B70f has a true answer.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -13,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study import ROOT, environment
+from real_study import run_real
 
 pytestmark = [pytest.mark.real, pytest.mark.workflow, pytest.mark.xdist_group("real_study")]
 
@@ -32,16 +30,7 @@ AIR_HU = -1000
 def results(real_data, tmp_path_factory) -> Path:
     """Results of the study of tests/real/config.yaml, run once."""
     folder = tmp_path_factory.mktemp("real") / "results"
-    command = [
-        *[sys.executable, "-m", "snakemake", "--cores", "2"],
-        *["--workflow-profile", "workflow/profiles/default"],
-        *["--configfile", "tests/real/config.yaml", "--config", f"results={folder}"],
-    ]
-    variables = {**environment(), "CTHARMONY_REAL_DATA": str(real_data)}
-    done = subprocess.run(
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=1500
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    run_real(real_data, "tests/real/config.yaml", folder, "--cores", "2")
     return folder
 
 

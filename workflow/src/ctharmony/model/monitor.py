@@ -22,7 +22,6 @@ DECODER_IGNORES = "decoder ignores z"
 LEAST_BIOLOGY_NATS_PER_PIXEL = 0.01
 LEAST_SCANNER_NATS_PER_PATCH = 2.0
 SURGERY_PLACES = 512
-LATENT_NAMES = {"scanner": "z_s", "biology": "z_b"}
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,7 @@ def candidate_centres(mask: np.ndarray, seed: int) -> np.ndarray:
     Raises:
         ValueError: the mask is empty.
     """
-    inside = np.flatnonzero(mask != OUTSIDE)
-    if len(inside) == 0:
-        raise ValueError("the body mask is empty")
+    inside = _inside(mask)
     if len(inside) > CANDIDATES:
         inside = np.random.default_rng(seed).choice(inside, CANDIDATES, replace=False)
     return np.stack(np.unravel_index(np.sort(inside), mask.shape), axis=1)
@@ -91,9 +89,7 @@ def spread_centres(mask: np.ndarray, count: int) -> np.ndarray:
     Raises:
         ValueError: the mask is empty.
     """
-    inside = np.flatnonzero(mask != OUTSIDE)
-    if len(inside) == 0:
-        raise ValueError("the body mask is empty")
+    inside = _inside(mask)
     # a golden-ratio walk inside each share, so that patches do not line up in one column
     offsets = (np.arange(count) * 0.618034) % 1.0
     places = ((np.arange(count) + offsets) / count * len(inside)).astype(int)
@@ -139,3 +135,10 @@ def _centre(values: np.ndarray, low: float, high: float, tissue: str) -> float:
     counts, edges = np.histogram(values, bins=int(high - low), range=(low, high))
     smooth = gaussian_filter1d(counts.astype(float), MODE_SMOOTHING_HU)
     return float(edges[np.argmax(smooth)] + 0.5)
+
+
+def _inside(mask: np.ndarray) -> np.ndarray:
+    found = np.flatnonzero(mask != OUTSIDE)
+    if len(found) == 0:
+        raise ValueError("the body mask is empty")
+    return found

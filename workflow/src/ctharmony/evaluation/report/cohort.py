@@ -20,7 +20,6 @@ from ctharmony.evaluation.report.pictures import reduced
 from ctharmony.evaluation.report.record import Picture, ReportSettings, StudyRecord
 from ctharmony.evaluation.report.site_quality import divergence_blocks
 
-NOT_FINE = ("set_aside", "failed", "warned")
 MANY_SITES = 12  # more lines than this in one figure cannot be told apart
 CURVES = {
     "histogram": ("HU", "probability per 10 HU", "log", "HU histogram inside the body",

@@ -1,6 +1,9 @@
 """The training's last terms reach metrics.tsv under its words."""
 
+import math
+
 import pandas as pd
+import pytest
 
 from ctharmony.evaluation.learned import final_terms
 
@@ -39,6 +42,21 @@ def test_rate_splits_into_information_and_marginal_divergence():
     found = words(table)
     assert found["mutual_information_nats_scanner"] == 0.4
     assert found["marginal_kl_nats_scanner"] == 3.0
+
+
+def test_monitors_of_the_critics_and_of_decoded_patches_are_told():
+    table = history(
+        (3, "invariance_js", "validation", math.log(2.0) / 4),
+        (3, "realism_lipschitz", "validation", 1.2),
+        (3, "decoded_density", "validation", 0.9),
+        (3, "decoded_coverage", "validation", 0.95),
+    )
+    assert words(table) == {
+        "density": 0.9,
+        "coverage": 0.95,
+        "lipschitz_realism": 1.2,
+        "js_saturation_invariance": pytest.approx(0.25),
+    }
 
 
 def test_unknown_terms_are_left_out():

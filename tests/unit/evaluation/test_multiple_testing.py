@@ -45,6 +45,13 @@ def test_without_a_difference_nothing_is_named():
     assert np.mean(shares) < 0.03
 
 
+def test_a_site_of_one_subject_is_not_compared():
+    given = features(4.0)
+    given.sample.sites[:11] = "b"
+    table = site_differences(given)
+    assert (table["n"] == 35).all()
+
+
 def test_travelling_subjects_are_left_out():
     given = features(4.0)
     given.sample.subjects[12] = "s0"

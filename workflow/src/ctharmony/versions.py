@@ -21,8 +21,8 @@ VERSIONS = {
     "export": 1,
     "features": 1,
     "demonstrate": 1,
-    "evaluate": 4,
-    "features_only": 1,
-    "report": 5,
+    "evaluate": 5,
+    "features_only": 2,
+    "report": 6,
     "track": 1,
 }

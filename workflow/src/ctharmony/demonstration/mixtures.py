@@ -13,7 +13,7 @@ from ctharmony.model.honesty import LEAST_COVERAGE
 
 NOISE = 4  # dimensions that a generator starts from
 JUDGED = 2000  # samples
-NEAR = 3.0  # SDs within which a sample belongs to a mode
+NEAR = 3.0  # RMS radii of a mode (SD times the root of the dimensions) that belong to it
 FAIR = 0.25  # share of its due that a captured mode gets at least
 NEIGHBOURS = 10
 

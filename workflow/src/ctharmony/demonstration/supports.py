@@ -32,7 +32,7 @@ def support_row(name: str, theta: float, effort: Effort, seed: int) -> dict[str,
     shifted = q + torch.stack([moved, torch.zeros(())])
     value = critic.value(Samples(p, shifted), generator)
     (slope,) = torch.autograd.grad(value, moved)
-    samples, gradient = Samples(p, q), 0.0
+    samples = Samples(p, q)
     gradient = generator_gradient(critic, samples, generator)
     with torch.no_grad():
         told = float("nan") if name == WASSERSTEIN else float(critic.js(samples))

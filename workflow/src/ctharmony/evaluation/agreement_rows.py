@@ -15,7 +15,6 @@ DIFFERENCES = (
     "laa950_bias_points", "perc15_bias_hu", "lung_volume_bias_ml", "nodule_volume_bias_mm3",
     "tissue_shift_hu_",
 )  # fmt: skip
-SIGNED = DIFFERENCES
 
 
 def paired_table(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -38,7 +37,7 @@ def paired_rows(
     """
     rows = []
     for (metric, method), group in paired.groupby(["metric", "method"], sort=False):
-        values = group["value"].abs() if str(metric).startswith(SIGNED) else group["value"]
+        values = group["value"].abs() if str(metric).startswith(DIFFERENCES) else group["value"]
         for site, chosen in _by_site(group, target):
             estimate = bootstrap_mean(
                 values[chosen].to_numpy(), group.loc[chosen, "subject"].tolist(), repeats, seed

@@ -1,5 +1,7 @@
 """What the training left behind, in the words of metrics.tsv."""
 
+import math
+
 import pandas as pd
 
 from ctharmony.evaluation.bootstrap import exact
@@ -19,14 +21,20 @@ TERMS = {
     "total_correlation_nats_scanner": ("scanner_total_correlation",),
     "active_units_biology": ("active_biology",),
     "active_units_scanner": ("active_scanner",),
+    "density": ("decoded_density",),
+    "coverage": ("decoded_coverage",),
+    "lipschitz_invariance": ("invariance_lipschitz",),
+    "lipschitz_realism": ("realism_lipschitz",),
 }
+# what a critic says of JS, as a share of the most that JS can be
+SATURATION = {"js_saturation_invariance": "invariance_js", "js_saturation_realism": "realism_js"}
 
 
 def final_terms(history: pd.DataFrame, method: str) -> list[dict[str, object]]:
     """Rows for the last epoch of every term that metrics.tsv knows.
 
-    Rate and distortion are per patch; information, marginal KL and total correlation are of the
-    pooled z_b and of z_s. The validation split's value is taken where there is one.
+    Rate and distortion are per patch; information, marginal KL and total correlation are of a
+    place of z_b and of z_s. The validation split's value is taken where there is one.
 
     Args:
         history: epoch, term, split, value, unit.
@@ -35,8 +43,12 @@ def final_terms(history: pd.DataFrame, method: str) -> list[dict[str, object]]:
     last = history.sort_values("epoch", kind="stable").groupby(["term", "split"]).tail(1)
     # 'train' sorts before 'validation', which overwrites it
     values = dict(last.sort_values("split", kind="stable")[["term", "value"]].to_numpy())
-    return [
-        metric_row(word, method, "latent", exact(sum(values[term] for term in terms), 0))
+    found = {
+        word: sum(values[term] for term in terms)
         for word, terms in TERMS.items()
         if all(term in values for term in terms)
-    ]
+    }
+    found |= {
+        word: values[term] / math.log(2.0) for word, term in SATURATION.items() if term in values
+    }
+    return [metric_row(word, method, "latent", exact(value, 0)) for word, value in found.items()]

@@ -16,7 +16,6 @@ UNITS = {
     "site_auc_cnn": "AUC",
     "maker_auc_": "AUC",
     "kernel_auc_": "AUC",
-    "site_p_": "probability",
     "biology_r2_": "R2",
     "biology_auc_": "AUC",
     "effect_bias_": "correlation",
@@ -52,7 +51,6 @@ UNITS = {
     "js_saturation": "share",
     "density": "1",
     "coverage": "share",
-    "overlap_": "share",
 }
 
 

@@ -34,7 +34,8 @@ def site_differences(features: FeatureSet) -> pd.DataFrame:
 
     Returns:
         feature, method, statistic (H), p_value, q_value over all features of the method, n
-        subjects; not-a-number where a feature is constant or a site has fewer than two subjects.
+        subjects of the sites compared; sites of fewer than two are left out. Not-a-number where a
+        feature is constant or fewer than two sites are left.
     """
     sample = features.sample
     frame = pd.DataFrame(sample.features, columns=features.names)
@@ -56,7 +57,8 @@ def _compared(own: pd.DataFrame, name: str) -> tuple[float, float, int]:
     known = own[["site", name]].dropna()
     groups = [part[name].to_numpy() for _, part in known.groupby("site")]
     groups = [group for group in groups if len(group) >= FEWEST]
+    count = sum(map(len, groups))
     if len(groups) < 2 or np.ptp(np.concatenate(groups)) == 0:
-        return float("nan"), float("nan"), len(known)
+        return float("nan"), float("nan"), count
     found = kruskal(*groups)
-    return float(found.statistic), float(found.pvalue), len(known)
+    return float(found.statistic), float(found.pvalue), count

@@ -67,7 +67,13 @@ PREFIXES = {
     "effect_bias_": ("bias of the effect of {}", 0),
     "icc_": ("ICC of {}", 1),
     "tissue_shift_hu_": ("shift of {}", -1),
-    "overlap_": ("overlap of the sites in {}", 0),
+    "rate_nats_": ("rate of the {} latent", 0),
+    "mutual_information_nats_": ("I_q(X;Z) of the {} latent", 0),
+    "marginal_kl_nats_": ("KL(q(z) || p(z)) of the {} latent", 0),
+    "total_correlation_nats_": ("total correlation of the {} latent", -1),
+    "active_units_": ("active units of the {} latent", 0),
+    "js_saturation_": ("share of JS at its ceiling, {} critic", -1),
+    "lipschitz_": ("Lipschitz constant of the {} critic", 0),
 }
 UNITS = {
     "hu": "HU", "db": "dB", "1": "", "auc": "", "r2": "", "share": "", "ratio": "",

@@ -135,6 +135,25 @@ def test_files_are_short(root, places, most):
     assert lengths and {path: count for path, count in lengths.items() if count > most} == {}
 
 
+def body_lines(node: ast.FunctionDef) -> int:
+    """Lines of a function without its docstring."""
+    told = ast.get_docstring(node, clean=False) is not None
+    docstring = node.body[0].end_lineno - node.body[0].lineno + 1 if told else 0
+    return node.end_lineno - node.lineno + 1 - docstring
+
+
+def test_functions_are_short_and_take_few_arguments(root):
+    found = []
+    for path in [*library_files(root), *sorted((root / "tests" / "support").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                names = [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
+                taken = len(set(names) - {"self", "cls"})
+                if body_lines(node) > 30 or taken > 6:
+                    found.append(f"{path.relative_to(root)}: {node.name}")
+    assert found == []
+
+
 def pins(lines) -> dict[str, str]:
     found = {}
     for line in lines:

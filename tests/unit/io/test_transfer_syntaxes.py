@@ -78,6 +78,31 @@ def test_truncated_compressed_pixels_are_noticed(
         convert_series(folder, "", rule, limits)
 
 
+def shared_by_frames(gap) -> Dataset:
+    """What all frames of an enhanced CT have in common."""
+    shared, measures, plane = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness = [1.5, 1.25], gap
+    plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PixelMeasuresSequence = Sequence([measures])
+    shared.PlaneOrientationSequence = Sequence([plane])
+    transform = Dataset()
+    transform.RescaleSlope, transform.RescaleIntercept = 1, -1024
+    transform.RescaleType = "HU"
+    shared.PixelValueTransformationSequence = Sequence([transform])
+    return shared
+
+
+def own_of_frame(number, height) -> Dataset:
+    """Place of one frame of an enhanced CT."""
+    frame, place, content = Dataset(), Dataset(), Dataset()
+    place.ImagePositionPatient = [-40.0, -50.0, height]
+    content.DimensionIndexValues = [number + 1]
+    content.InStackPositionNumber, content.StackID = number + 1, "1"
+    frame.PlanePositionSequence = Sequence([place])
+    frame.FrameContentSequence = Sequence([content])
+    return frame
+
+
 def multi_frame(hu, gap=3.0, absent=None) -> Dataset:
     """An enhanced CT: one file, frames on top of each other; `absent` leaves one frame out."""
     dataset = Dataset()
@@ -95,26 +120,9 @@ def multi_frame(hu, gap=3.0, absent=None) -> Dataset:
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated = dataset.BitsStored = 16
     dataset.HighBit, dataset.PixelRepresentation = 15, 1
-    shared, measures, plane = Dataset(), Dataset(), Dataset()
-    measures.PixelSpacing, measures.SliceThickness = [1.5, 1.25], gap
-    plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    shared.PixelMeasuresSequence = Sequence([measures])
-    shared.PlaneOrientationSequence = Sequence([plane])
-    transform = Dataset()
-    transform.RescaleSlope, transform.RescaleIntercept = 1, -1024
-    transform.RescaleType = "HU"
-    shared.PixelValueTransformationSequence = Sequence([transform])
-    dataset.SharedFunctionalGroupsSequence = Sequence([shared])
+    dataset.SharedFunctionalGroupsSequence = Sequence([shared_by_frames(gap)])
     kept = [index for index in range(len(hu)) if index != absent]
-    frames = []
-    for number, index in enumerate(kept):
-        frame, place, content = Dataset(), Dataset(), Dataset()
-        place.ImagePositionPatient = [-40.0, -50.0, 100 + gap * index]
-        content.DimensionIndexValues = [number + 1]
-        content.InStackPositionNumber, content.StackID = number + 1, "1"
-        frame.PlanePositionSequence = Sequence([place])
-        frame.FrameContentSequence = Sequence([content])
-        frames.append(frame)
+    frames = [own_of_frame(number, 100 + gap * index) for number, index in enumerate(kept)]
     dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
     dataset.NumberOfFrames = len(kept)
     stored = (hu[kept][:, ::-1, ::-1].astype(int) + 1024).astype(np.int16)

@@ -163,19 +163,25 @@ def _features(
         ask_biology(findings, features, factors, how.probes)
     for features in (before, after):
         ask_effects(findings, before, features, factors, how.strongest_features)
-    differences = [site_differences(features) for features in (before, after)]
-    for features, table in zip((before, after), differences, strict=True):
-        share = exact(differing_share(table), int(table["n"].max()) if len(table) else 0)
-        row = metric_row("feature_difference_share", features.method, stage, share)
-        findings.metrics.append(row)
     pair = [feature_agreement(before, features, given.target) for features in (before, after)]
     agreement = pd.concat(pair, ignore_index=True)
     subjects = given.scans.groupby("subject")["site"].nunique()
     findings.metrics += agreement_metrics(agreement, int((subjects > 1).sum()), how)
     return {
         "feature_agreement": agreement,
-        "feature_differences": pd.concat(differences, ignore_index=True),
+        "feature_differences": _differences((before, after), findings),
     }
+
+
+def _differences(sets: Sequence[FeatureSet], findings: Findings) -> pd.DataFrame:
+    """Which features differ between sites, and their share as a metric."""
+    tables = [site_differences(features) for features in sets]
+    for features, table in zip(sets, tables, strict=True):
+        share = exact(differing_share(table), int(table["n"].max()) if len(table) else 0)
+        findings.metrics.append(
+            metric_row("feature_difference_share", features.method, features.stage, share)
+        )
+    return pd.concat(tables, ignore_index=True)
 
 
 def _latents(

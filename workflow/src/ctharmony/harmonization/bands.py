@@ -94,10 +94,7 @@ def make_plan(
         np.interp(radius, at, np.append(start, curve)).astype(np.float32)
         for start, curve in ((1.0, gains.signal), (1.0, gains.noise), (0.0, nps))
     )
-    # integral of the power over the plane; the half plane's inner columns count twice
-    cell = np.where((fx > 0) & (fx < 0.5 / spacing[1]), 2.0, 1.0) / (
-        padded[0] * spacing[0] * padded[1] * spacing[1]
-    )
+    cell = _cell(fx, padded, spacing)
     bands = []
     edges = edges_within(settings.edges_per_mm, 0.5 / max(spacing))
     for window, centre in zip(partition(radius, edges), edges[1:], strict=True):
@@ -110,6 +107,13 @@ def make_plan(
             )
         )
     return Plan(tuple(shape), padded, signal, noise, tuple(bands), settings.noise_margin)
+
+
+def _cell(fx: np.ndarray, padded: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
+    """Weights (1, columns), 1/mm^2, that integrate a half plane's power over the whole plane."""
+    # the half plane's inner columns count twice
+    counts = np.where((fx > 0) & (fx < 0.5 / spacing[1]), 2.0, 1.0)
+    return counts / (padded[0] * spacing[0] * padded[1] * spacing[1])
 
 
 def carry(plane: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:

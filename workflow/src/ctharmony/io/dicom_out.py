@@ -108,8 +108,7 @@ class HarmonizedSlice(hd.SOPClass):
         )
         # highdicom fills in now; the source's day is not ours to know
         for name in [f"{kind}{clock}" for kind in CLOCKED for clock in ("Date", "Time")]:
-            if name in self:
-                del self[name]
+            self.pop(name, None)
         self.Laterality = ""
         self._pixels(pixels)
         self._acquisition(position, about)

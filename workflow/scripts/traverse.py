@@ -6,13 +6,13 @@ from ctharmony.job import start_job
 
 logger = start_job(snakemake)
 
-from ctharmony.io.models import read_model, read_scans, read_usable_rows  # noqa: E402
+from ctharmony.io.models import read_model, read_usable_rows  # noqa: E402
 from ctharmony.io.results import stacked  # noqa: E402
-from ctharmony.jobs.traverse import Traversals  # noqa: E402
+from ctharmony.jobs.traversal import Traversals, scan_to_show  # noqa: E402
 
 given, params, out = snakemake.input, snakemake.params, Path(snakemake.output[0])
 rows = read_usable_rows(given.ingested, given.registered)
-shown = next(read_scans(rows[rows["site"] == params.target].head(1)))
+shown = scan_to_show(rows, params.target)
 job = Traversals(read_model(given.model), shown, params.settings)
 files = job.files(rows, stacked(given.harmonized, "latents.tsv"))
 out.mkdir(parents=True)

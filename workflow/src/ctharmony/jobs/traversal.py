@@ -7,9 +7,27 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation.traversals import png, strip, video
+from ctharmony.io.models import read_scans
 from ctharmony.model.inference import TrainedModel
 from ctharmony.model.scans import ScanData, slab
 from ctharmony.model.traversal import Step, site_steps, trait_steps, traverse
+
+
+def scan_to_show(rows: pd.DataFrame, target: str) -> ScanData:
+    """The target site's first usable scan.
+
+    Args:
+        rows: of `read_usable_rows`; target: the target site.
+
+    Raises:
+        ValueError: the site has none.
+    """
+    own = rows[rows["site"] == target]
+    if own.empty:
+        raise ValueError(
+            f"the target site {target} has no usable scan to show; see why in its scans.tsv"
+        )
+    return next(read_scans(own.head(1)))
 
 
 class Traversals:

@@ -44,6 +44,15 @@ def test_rate_splits_into_information_and_marginal_divergence():
     assert found["marginal_kl_nats_scanner"] == 3.0
 
 
+def test_active_units_of_both_latents_are_counted_together():
+    table = history((2, "active_biology", "train", 5.0), (2, "active_scanner", "train", 3.0))
+    assert words(table) == {
+        "active_units": 8.0,
+        "active_units_biology": 5.0,
+        "active_units_scanner": 3.0,
+    }
+
+
 def test_monitors_of_the_critics_and_of_decoded_patches_are_told():
     table = history(
         (3, "invariance_js", "validation", math.log(2.0) / 4),

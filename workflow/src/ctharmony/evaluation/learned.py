@@ -19,6 +19,7 @@ TERMS = {
     "marginal_kl_nats_scanner": ("scanner_marginal_kl",),
     "total_correlation_nats_biology": ("biology_total_correlation",),
     "total_correlation_nats_scanner": ("scanner_total_correlation",),
+    "active_units": ("active_biology", "active_scanner"),
     "active_units_biology": ("active_biology",),
     "active_units_scanner": ("active_scanner",),
     "density": ("decoded_density",),

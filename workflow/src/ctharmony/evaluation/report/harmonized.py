@@ -32,7 +32,10 @@ def harmonization_section(study: StudyRecord, settings: ReportSettings) -> Secti
     for model in study.models:
         if len(model.harmonized):
             labels = {n: n.replace("_hu", " (HU)").replace("_", " ") for n in model.harmonized}
-            caption = "How far every scan was changed. Scans of the target site stay as they are."
+            caption = (
+                "How far every scan was changed. Scans of the target site stay as they are, unless "
+                "the middle of the reference sites is aimed at."
+            )
             title = f"Change by scan, model {model.name}"
             section.blocks.append(table(title, caption, model.harmonized, labels, model.harmonized))
     return section

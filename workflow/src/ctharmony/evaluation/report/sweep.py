@@ -9,7 +9,7 @@ from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
 from ctharmony.evaluation.report.words import estimate, metric_label
 
 # what is spent and missed, as metrics.tsv or else the training's history name it
-RATE = ("rate_nats", ("scanner_rate", "biology_rate"))
+RATE = ("rate_nats", ("rate_biology", "rate_scanner"))
 DISTORTION = ("distortion_nats", ("reconstruction",))
 COMPARED = {
     "paired_mae_hu": "image",

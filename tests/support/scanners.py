@@ -37,6 +37,16 @@ TRANSPORT = {
         "window_cycles": 1.0,
         "noise_margin": 1.8,
     },
+    "noise": {
+        "tissue_hu": [-20, 130],
+        "block_mm": 6,
+        "patch_mm": 16,
+        "spectrum_patch_mm": 60,
+        "sd_ratio": 1.25,
+        "min_patches": 12,
+        "max_patches": 400,
+        "min_body_fraction": 0.75,
+    },
 }
 
 

@@ -86,18 +86,16 @@ def make_plan(
         settings: bands.
     """
     padded = tuple(scipy.fft.next_fast_len(n + 2 * PAD, real=True) for n in shape)
-    fy = np.fft.fftfreq(padded[0], spacing[0])[:, None]
-    fx = np.fft.rfftfreq(padded[1], spacing[1])[None]
-    radius = np.hypot(fy, fx)
+    frequency = radius(padded, spacing)
     at = np.append(0.0, gains.frequencies)
     signal, noise, power = (
-        np.interp(radius, at, np.append(start, curve)).astype(np.float32)
+        np.interp(frequency, at, np.append(start, curve)).astype(np.float32)
         for start, curve in ((1.0, gains.signal), (1.0, gains.noise), (0.0, nps))
     )
-    cell = _cell(fx, padded, spacing)
+    cell = _cell(padded, spacing)
     bands = []
     edges = edges_within(settings.edges_per_mm, 0.5 / max(spacing))
-    for window, centre in zip(partition(radius, edges), edges[1:], strict=True):
+    for window, centre in zip(partition(frequency, edges), edges[1:], strict=True):
         bands.append(
             Band(
                 window=window,
@@ -109,8 +107,15 @@ def make_plan(
     return Plan(tuple(shape), padded, signal, noise, tuple(bands), settings.noise_margin)
 
 
-def _cell(fx: np.ndarray, padded: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
+def radius(shape: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
+    """Frequencies, cycles/mm, on the half plane of a real transform of `shape`; spacing in mm."""
+    fy = np.fft.fftfreq(shape[0], spacing[0])[:, None]
+    return np.hypot(fy, np.fft.rfftfreq(shape[1], spacing[1])[None])
+
+
+def _cell(padded: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
     """Weights (1, columns), 1/mm^2, that integrate a half plane's power over the whole plane."""
+    fx = np.fft.rfftfreq(padded[1], spacing[1])[None]
     # the half plane's inner columns count twice
     counts = np.where((fx > 0) & (fx < 0.5 / spacing[1]), 2.0, 1.0)
     return counts / (padded[0] * spacing[0] * padded[1] * spacing[1])

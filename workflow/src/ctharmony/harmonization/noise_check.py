@@ -51,8 +51,7 @@ def _simulated(
     frequencies: np.ndarray, spacing: tuple[float, float], nps: np.ndarray
 ) -> np.ndarray:
     white = np.random.default_rng(SEED).standard_normal((SIDE, SIDE))
-    fy = np.fft.fftfreq(SIDE, spacing[0])[:, None]
-    radius = np.hypot(fy, np.fft.rfftfreq(SIDE, spacing[1])[None])
+    radius = bands.radius((SIDE, SIDE), spacing)
     gain = np.sqrt(np.interp(radius, frequencies, nps) / (spacing[0] * spacing[1]))
     return scipy.fft.irfft2(scipy.fft.rfft2(white) * gain, s=white.shape).astype(np.float32)
 

@@ -7,6 +7,7 @@ from typing import Any
 from ctharmony.harmonization.bands import BandSettings
 from ctharmony.harmonization.gains import GainSettings
 from ctharmony.harmonization.through_plane import ThroughPlane
+from ctharmony.quality.noise import NoiseSettings
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class TransportSettings:
         calibration_sd: SD of calibration between scanners, HU; 0 = no HU curve.
         bone_scale_sd: SD of bone's contrast between scanners of one tube voltage, as a share.
         gains, bands: see there.
+        noise: patches in which the noise of the result is measured.
     """
 
     look: str
@@ -38,6 +40,7 @@ class TransportSettings:
     bone_scale_sd: float
     gains: GainSettings
     bands: BandSettings
+    noise: NoiseSettings
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TransportSettings":
@@ -64,5 +67,8 @@ class TransportSettings:
                 tuple(float(edge) for edge in cut["edges_per_mm"]),
                 float(cut["window_cycles"]),
                 float(cut["noise_margin"]),
+            ),
+            noise=NoiseSettings(
+                **{**content["noise"], "tissue_hu": tuple(content["noise"]["tissue_hu"])}
             ),
         )

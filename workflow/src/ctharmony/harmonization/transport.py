@@ -14,7 +14,8 @@ from ctharmony.harmonization import bands
 from ctharmony.harmonization.calibration import HIGHEST_HU, LOWEST_HU, HuCurve, hu_curve
 from ctharmony.harmonization.gains import Gains, fused_gains
 from ctharmony.harmonization.noise_check import corrected_noise
-from ctharmony.harmonization.noise_level import level_noise
+from ctharmony.harmonization.noise_level import Carried, level_noise
+from ctharmony.harmonization.noise_spectrum import level_spectrum
 from ctharmony.harmonization.operators import ScannerOperator
 from ctharmony.harmonization.settings import TransportSettings
 from ctharmony.harmonization.through_plane import blend_slices, noise_factor, slice_weights
@@ -97,14 +98,34 @@ def transport(
     plan = route.plan
     if settings.look == "match":
         some = np.unique(np.linspace(0, len(hu) - 1, LEVEL_SLICES).round().astype(int))
-        ratio = min(noise_ratio(*operators), settings.gains.noise_cap)
-        plan = level_noise(
-            plan, hu[some], lambda p: np.stack([carry(k, p)[0] for k in some]), ratio, spacing[1]
+        plan = _levelled(
+            plan,
+            hu[some],
+            lambda p: np.stack([carry(k, p)[0] for k in some]),
+            (*operators, settings),
+            spacing,
         )
     result, spread = np.empty_like(calibrated), np.empty_like(calibrated)
     for index in range(len(hu)):
         result[index], spread[index] = carry(index, plan)
     return _bounded(hu, result, spread, settings.change_bound_hu)
+
+
+def _levelled(
+    plan: bands.Plan,
+    before: np.ndarray,
+    carried: Carried,
+    given: tuple[ScannerOperator, ScannerOperator, TransportSettings],
+    spacing: tuple[float, float, float],
+) -> bands.Plan:
+    """The plan whose noise, measured in a few slices, has the target's level and spectrum."""
+    source, target, settings = given
+    ratio = noise_ratio(source, target)
+    plan = level_noise(plan, before, carried, min(ratio, settings.gains.noise_cap), spacing[1])
+    size = ratio * source.noise_sd / target.noise_sd
+    with np.errstate(divide="ignore", invalid="ignore"):
+        powers = np.where(source.nps > 0, size**2 * target.nps / source.nps, np.nan)
+    return level_spectrum(plan, before, carried, powers, spacing, settings.noise)
 
 
 def noise_ratio(source: ScannerOperator, target: ScannerOperator) -> float:

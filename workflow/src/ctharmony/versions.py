@@ -21,8 +21,8 @@ VERSIONS = {
     "export": 1,
     "features": 1,
     "demonstrate": 1,
-    "evaluate": 5,
+    "evaluate": 6,
     "features_only": 2,
-    "report": 6,
+    "report": 7,
     "track": 1,
 }

@@ -5,7 +5,9 @@ where `carried` gives signal and noise their own gains (`gains`, `bands`). Witho
 means are 0 and what is left is physics alone. Everything happens on the scan's own grid.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -98,17 +100,20 @@ def transport(
     plan = route.plan
     if settings.look == "match":
         some = np.unique(np.linspace(0, len(hu) - 1, LEVEL_SLICES).round().astype(int))
-        plan = _levelled(
-            plan,
-            hu[some],
-            lambda p: np.stack([carry(k, p)[0] for k in some]),
-            (*operators, settings),
-            spacing,
-        )
+        shown = partial(_few, some, carry)
+        plan = _levelled(plan, hu[some], shown, (*operators, settings), spacing)
     result, spread = np.empty_like(calibrated), np.empty_like(calibrated)
     for index in range(len(hu)):
         result[index], spread[index] = carry(index, plan)
     return _bounded(hu, result, spread, settings.change_bound_hu)
+
+
+def _few(
+    indices: np.ndarray,
+    carry: Callable[[int, bands.Plan], tuple[np.ndarray, np.ndarray]],
+    plan: bands.Plan,
+) -> np.ndarray:
+    return np.stack([carry(index, plan)[0] for index in indices])
 
 
 def _levelled(

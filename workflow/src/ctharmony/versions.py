@@ -6,7 +6,7 @@ that changes no number reruns nothing.
 
 VERSIONS = {
     "simulate": 4,
-    "ingest": 3,
+    "ingest": 4,
     "survey": 1,
     "template": 2,
     "register": 2,

@@ -163,10 +163,12 @@ def _finished(stored: Stored, about: tuple[dict, tuple[str, ...]], limits: Input
 
 def _decoded(headers: tuple[Header, ...], limits: InputLimits) -> np.ndarray:
     """(slices, rows, columns) float32 HU in the order given, each with its own rescale."""
-    slices = []
-    for header in headers:
+    first = headers[0]
+    shape = len(headers), first.integer("Rows", 0), first.integer("Columns", 0)
+    hu = np.empty(shape, dtype=np.float32)
+    for target, header in zip(hu, headers, strict=True):
         try:
-            pixels = _pixels(header).astype(np.float32)
+            pixels = _pixels(header).astype(np.float32).reshape(target.shape)
         except Exception as error:
             raise SetAside(
                 "a slice cannot be decoded (damaged, or a transfer syntax that is not supported); "
@@ -177,8 +179,8 @@ def _decoded(headers: tuple[Header, ...], limits: InputLimits) -> np.ndarray:
         pixels = pixels * (1.0 if slope is None else slope[0])
         pixels += 0.0 if intercept is None else intercept[0]
         # padding must not bleed into neighbours when slices are moved
-        slices.append(np.clip(pixels, limits.floor_hu, limits.ceiling_hu))
-    return np.stack(slices)
+        np.clip(pixels, limits.floor_hu, limits.ceiling_hu, out=target)
+    return hu
 
 
 def _pixels(header: Header) -> np.ndarray:

@@ -47,15 +47,14 @@ def read_scan(path: Path, limits: InputLimits) -> Scan:
     image = _opened(path)
     shape = _shape(image, limits)
     affine, notes = _affine(image)
-    data, slope, intercept = _stored(image, shape)
-    volume, turned = _turned(data, affine, limits)
-    hu, lost = to_int16(volume, slope, intercept, limits)
+    stored, lost = _hounsfield(image, path, shape, limits)
+    hu, turned = _turned(stored, affine, limits)
     if lost:
         raise SetAside(
             f"{lost} of its voxels are not numbers (NaN or infinite); write -1024 there if they "
             "are padding, else export it again"
         )
-    return Scan(hu, turned, _sidecar(path), tuple(notes))
+    return Scan(np.ascontiguousarray(hu), turned, _sidecar(path), tuple(notes))
 
 
 def read_geometry(
@@ -102,15 +101,27 @@ def _opened(path: Path) -> nib.Nifti1Image:
     return image
 
 
-def _stored(image: nib.Nifti1Image, shape: tuple[int, ...]) -> tuple[np.ndarray, float, float]:
-    """Values as stored (columns, rows, slices), slope and intercept."""
+def _hounsfield(
+    image: nib.Nifti1Image, path: Path, shape: tuple[int, ...], limits: InputLimits
+) -> tuple[np.ndarray, int]:
+    """(columns, rows, slices) int16 HU in the file's order, and how many were not finite."""
+    stored = image.dataobj
+    if stored.dtype.kind not in "iuf":
+        raise SetAside("its voxels are not plain numbers (colour or complex); export it in HU")
+    hu, lost = np.empty(shape[::-1], dtype=np.int16), 0
+    size = stored.dtype.itemsize * shape[0] * shape[1]
     try:
-        data = np.asanyarray(image.dataobj.get_unscaled())
+        # slice by slice: as float64 a scan is four times as large as in HU
+        with nib.openers.ImageOpener(path) as stream:
+            stream.seek(stored.offset)
+            for index in range(shape[2]):
+                part = np.frombuffer(stream.read(size), dtype=stored.dtype)
+                part = part.reshape(1, shape[1], shape[0])
+                hu[index], bad = to_int16(part, stored.slope, stored.inter, limits)
+                lost += bad
     except (*UNREADABLE, MemoryError) as error:
         raise SetAside("its image data are truncated or damaged; export it again") from error
-    if data.dtype.kind not in "iuf":
-        raise SetAside("its voxels are not plain numbers (colour or complex); export it in HU")
-    return data.reshape(shape), float(image.dataobj.slope), float(image.dataobj.inter)
+    return hu.T, lost
 
 
 def _affine(image: nib.Nifti1Image) -> tuple[np.ndarray, list[str]]:

@@ -73,22 +73,20 @@ def _shifted(hu: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Each slice moved by (rows, columns) pixels, and by how much every side has grown."""
     lowest = float(hu.min())
     grown = np.ceil(np.abs(pixels).max(axis=0)).astype(int)
-    slices = [
-        ndimage.shift(
-            np.pad(part, [(side, side) for side in grown], constant_values=lowest),
-            move,
-            order=1,
-            mode="constant",
-            cval=lowest,
-        )
-        for part, move in zip(hu, pixels, strict=True)
-    ]
-    return np.stack(slices), grown
+    moved = np.empty((len(hu), *(np.array(hu.shape[1:]) + 2 * grown)), dtype=hu.dtype)
+    for part, move, target in zip(hu, pixels, moved, strict=True):
+        wider = np.pad(part, [(side, side) for side in grown], constant_values=lowest)
+        ndimage.shift(wider, move, output=target, order=1, mode="constant", cval=lowest)
+    return moved, grown
 
 
 def _evened(hu: np.ndarray, depths: np.ndarray, step: float) -> np.ndarray:
     wanted = depths[0] + step * np.arange(len(depths))
     after = np.clip(np.searchsorted(depths, wanted), 1, len(depths) - 1)
     share = (wanted - depths[after - 1]) / (depths[after] - depths[after - 1])
-    share = np.clip(share, 0, 1).astype(np.float32)[:, None, None]
-    return hu[after - 1] * (1 - share) + hu[after] * share
+    share = np.clip(share, 0, 1).astype(np.float32)
+    evened = np.empty_like(hu)
+    # slice by slice: two or three copies of a long series do not fit beside it
+    for target, above, part in zip(evened, after, share, strict=True):
+        target[:] = hu[above - 1] * (1 - part) + hu[above] * part
+    return evened

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import ndimage
@@ -75,7 +76,7 @@ def block_factor(spacing: tuple[float, float, float], target_mm: float) -> tuple
 def block_mean(hu: np.ndarray, factor: tuple[int, int]) -> np.ndarray:
     """In-plane means of blocks, (slices, ceil(rows/f0), ceil(columns/f1)) float32, HU."""
     exact = np.float32 if np.issubdtype(hu.dtype, np.floating) else np.int32
-    sums = np.stack([_per_block(part, factor, np.add, exact) for part in hu])
+    sums = np.stack([_per_block(part.astype(exact), factor, np.add) for part in hu])
     return sums.astype(np.float32) / np.float32(factor[0] * factor[1])
 
 
@@ -89,16 +90,13 @@ def uniform_blocks(labels: np.ndarray, factor: tuple[int, int], mixed: int) -> n
     return np.stack(blocks).astype(np.uint8)
 
 
-def _per_block(
-    picture: np.ndarray, factor: tuple[int, int], operation: np.ufunc, dtype: type | None = None
-) -> np.ndarray:
+def _per_block(picture: np.ndarray, factor: tuple[int, int], operation: np.ufunc) -> np.ndarray:
     growth = [(0, -length % side) for length, side in zip(picture.shape, factor, strict=True)]
     if np.any(growth):
         picture = np.pad(picture, growth, mode="edge")
-    for axis, side in enumerate(factor):
-        starts = np.arange(0, picture.shape[axis], side)
-        picture = operation.reduceat(picture, starts, axis=axis, dtype=dtype)
-    return picture
+    # every n-th row with every n-th: several times faster than ufunc.reduceat
+    picture = reduce(operation, [picture[start :: factor[0]] for start in range(factor[0])])
+    return reduce(operation, [picture[:, start :: factor[1]] for start in range(factor[1])])
 
 
 def body_mask(hu: np.ndarray, spacing: tuple[float, float, float], how: MaskSettings) -> np.ndarray:

@@ -91,7 +91,8 @@ def measure(
     """
     body = labels > 0
     probabilities = histogram.histogram(hu, body)
-    corners, patches = noise.homogeneous_patches(hu, body, spacing, how.noise)
+    noise_sd = noise.noise_sd(hu, body, spacing, how.noise)
+    corners, patches = noise.homogeneous_patches(hu, body, spacing, how.noise, noise_sd)
     enough = len(patches) >= how.noise.min_patches
     nps = noise.power_spectrum(patches if enough else patches[:0], spacing)
     spectrum = noise.spectrum_of_body(hu, body, spacing, how.noise)
@@ -102,7 +103,7 @@ def measure(
     row = {
         "contrast_nats": contrast,
         "entropy_nats": information,
-        "noise_sd_hu": noise.noise_sd(hu, body, spacing, how.noise),
+        "noise_sd_hu": noise_sd,
         "nps_peak_per_mm": peak,
         "nps_mean_per_mm": mean,
         "mtf50_per_mm": edge.frequency_at(transfer, 0.5),

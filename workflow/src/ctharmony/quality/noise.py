@@ -85,9 +85,17 @@ def _soft_spread(
 
 
 def homogeneous_patches(
-    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
+    hu: np.ndarray,
+    body: np.ndarray,
+    spacing: tuple[float, float, float],
+    how: NoiseSettings,
+    sd: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Places of soft-tissue patches without structure, and the patches.
+
+    Args:
+        hu, body, spacing, how: as for `noise_sd`.
+        sd: what `noise_sd` gives for them, HU, where it is known already.
 
     Returns:
         (n, 3) first slice, row, column of each patch; (n, rows, columns) float32 HU, detrended by
@@ -103,7 +111,8 @@ def homogeneous_patches(
     corners, patches = corners[soft], detrended(patches[soft])
     if len(patches) == 0:
         return corners, patches
-    plain = patches.std(axis=(1, 2)) < how.sd_ratio * noise_sd(hu, body, spacing, how)
+    sd = noise_sd(hu, body, spacing, how) if sd is None else sd
+    plain = patches.std(axis=(1, 2)) < how.sd_ratio * sd
     # anatomy hides under strong noise, but not once the noise is averaged out
     coarse = _structure(patches, sides_px(how.block_mm / 2, spacing, 2))
     plain &= coarse < how.sd_ratio * _usual(coarse)

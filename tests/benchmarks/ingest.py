@@ -1,7 +1,7 @@
 """Ingestion against plain dcm2niix on the same series, in alternating runs.
 
-`python tests/benchmarks/ingest.py [--slices 300] [--repeats 3] [--real SERIES ...]`; the last line is
-JSON. dcm2niix is called as a user calls it (`-z y`: compressed like ours, by pigz where that is
+`python tests/benchmarks/ingest.py [--slices 300] [--repeats 3] [--real SERIES ...]`; the last line
+is JSON. dcm2niix is called as a user calls it (`-z y`: compressed like ours, by pigz where that is
 installed, else by its own code) and once without compression. `convert` is `read_source` and the
 writing of the volume, `whole` is all that ingest does: masks, quality, physics, tables. A NIfTI is
 held against dcm2niix on the DICOM series of the same scan. Ratios are of CPU seconds, those of

@@ -1,6 +1,12 @@
 """Unique strings planted wherever an archive may name a patient, and the search for them."""
 
+import base64
 import gzip
+import io
+import re
+import sqlite3
+import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pydicom
@@ -84,13 +90,33 @@ def plant(path, canaries) -> None:
 
 
 def everything_written(folder, log: str) -> bytes:
-    """All bytes of the outputs, unpacked, with the log."""
+    """All bytes of the outputs and their names, unpacked, with the log."""
     found = [log.encode()]
     for path in sorted(folder.rglob("*")):
         found.append(str(path.relative_to(folder)).encode())
-        data = path.read_bytes() if path.is_file() else b""
-        found.append(gzip.decompress(data) if path.suffix == ".gz" else data)
+        if path.is_file():
+            found += unpacked(path.read_bytes())
+            if path.suffix == ".db":
+                found.append(rows_of(path))
     return b"\n".join(found)
+
+
+def unpacked(data: bytes) -> list[bytes]:
+    """Bytes, and what is packed in them: gzip, members of a zip, pictures within a page."""
+    found = [data]
+    if data.startswith(b"\x1f\x8b"):
+        found += unpacked(gzip.decompress(data))
+    elif data.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            found += [part for name in archive.namelist() for part in unpacked(archive.read(name))]
+    found += [base64.b64decode(text) for text in re.findall(rb"base64,([A-Za-z0-9+/]+=*)", data)]
+    return found
+
+
+def rows_of(path: Path) -> bytes:
+    """Every row of an SQLite database: a long text may lie in pieces on its pages."""
+    with closing(sqlite3.connect(path)) as store:
+        return "\n".join(store.iterdump()).encode()
 
 
 def leaks(written: bytes, canaries: Canaries) -> list[str]:

@@ -94,7 +94,7 @@ def measure(
     noise_sd = noise.noise_sd(hu, body, spacing, how.noise)
     corners, patches = noise.homogeneous_patches(hu, body, spacing, how.noise, noise_sd)
     enough = len(patches) >= how.noise.min_patches
-    nps = noise.power_spectrum(patches if enough else patches[:0], spacing)
+    nps = noise.noise_power(patches if enough else patches[:0], spacing, how.noise)
     spectrum = noise.spectrum_of_body(hu, body, spacing, how.noise)
     transfer = edge.mtf(*edge.edge_response(hu, body, spacing, how.edge))
     transfer[0.5 / max(spacing[1:]) < noise.FREQUENCIES] = np.nan

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from ctharmony.quality.histogram import mode, parabola_offset
 from ctharmony.quality.patches import (
+    TREND_TERMS,
     corners_inside,
     cut,
     detrended,
@@ -143,6 +144,26 @@ def power_spectrum(patches: np.ndarray, spacing: tuple[float, float, float]) -> 
         power += (transformed.real**2 + transformed.imag**2).sum(axis=0, dtype=np.float64)
     power *= spacing[1] * spacing[2] / (len(patches) * np.square(window, dtype=np.float64).sum())
     return _radial(power, size, spacing)
+
+
+def noise_power(
+    patches: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
+) -> np.ndarray:
+    """Radial power spectrum of what `homogeneous_patches` kept, HU^2 mm^2, on FREQUENCIES.
+
+    The selection drops patches that are rough by chance, too. A chi-square variable of n degrees
+    of freedom below a limit has F_n+2(limit) / F_n(limit) of its mean; that loss is given back to
+    the power that block means carry, sinc^2.
+    """
+    spectrum = power_spectrum(patches, spacing)
+    sides = sides_px(how.block_mm / 2, spacing, 2)
+    blocks = (patches.shape[1] // sides[0]) * (patches.shape[2] // sides[1])
+    if (freedom := blocks - TREND_TERMS) < 2:
+        return spectrum
+    limit = how.sd_ratio**2 * (freedom - 1)  # the mode of the SD is sqrt((n - 1) / n) of its size
+    kept = stats.chi2.cdf(limit, freedom + 2) / stats.chi2.cdf(limit, freedom)
+    carried = np.sinc(FREQUENCIES * sides[1] * spacing[2]) ** 2
+    return spectrum * (1 + (1 / kept - 1) * carried)
 
 
 def spectrum_of_body(

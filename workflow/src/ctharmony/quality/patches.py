@@ -2,12 +2,14 @@
 
 import numpy as np
 
+TREND_TERMS = 6  # of a second-order surface
+
 
 def detrended(patches: np.ndarray) -> np.ndarray:
     """Patches (n, rows, columns) less their least-squares second-order surface, float32."""
     rows, columns = patches.shape[1:]
     y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, TREND_TERMS)
     basis = np.linalg.qr(terms)[0].astype(np.float32)
     flat = patches.reshape(len(patches), rows * columns)
     return (flat - (flat @ basis) @ basis.T).reshape(patches.shape)

@@ -158,6 +158,15 @@ def test_not_a_number_truncated_random_and_giant(tmp_path, patient, limits):
         read_scan(tmp_path / "giant.nii", limits)
 
 
+def test_a_flipped_bit_does_not_pass_for_an_image(tmp_path, patient, limits):
+    content = bytearray(save(tmp_path / "whole.nii", patient).read_bytes())
+    packed = bytearray(gzip.compress(content, compresslevel=0))  # stored: any bit may flip unseen
+    packed[len(packed) // 2] ^= 16
+    (tmp_path / "flipped.nii.gz").write_bytes(packed)
+    with pytest.raises(SetAside, match="damaged"):
+        read_scan(tmp_path / "flipped.nii.gz", limits)
+
+
 def test_colour_is_not_a_scan(tmp_path, limits):
     colour = np.zeros((8, 8, 8), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
     nib.save(nib.Nifti1Image(colour, AFFINE), tmp_path / "rgb.nii")

@@ -19,6 +19,8 @@ from ctharmony.io.scan import (
     to_ras,
 )
 
+TRAILER_BYTES = 2**20  # what may follow the voxels and is read to reach the end
+
 UNREADABLE = (
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,
@@ -119,6 +121,8 @@ def _hounsfield(
                 part = part.reshape(1, shape[1], shape[0])
                 hu[index], bad = to_int16(part, stored.slope, stored.inter, limits)
                 lost += bad
+            # the checksum of a .gz stands behind its last byte
+            stream.read(TRAILER_BYTES)
     except (*UNREADABLE, MemoryError) as error:
         raise SetAside("its image data are truncated or damaged; export it again") from error
     return hu.T, lost

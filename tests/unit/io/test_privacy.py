@@ -43,7 +43,7 @@ def test_nothing_of_a_dicom_header_or_path_comes_out(
     streams = capfd.readouterr()
     said = caplog.text + streams.out + streams.err + " ".join(str(w.message) for w in recwarn)
     written = everything_written(tmp_path / "out", said)
-    assert leaks(written, canaries) == []
+    assert leaks(written) == []
     sidecar = json.loads((tmp_path / "out" / "s1.json").read_text())
     assert set(sidecar) == {"Modality", "Notes", "SliceThickness"}
 
@@ -70,7 +70,7 @@ def test_nothing_comes_out_of_a_scan_that_is_set_aside(
     assert read_table(tmp_path / "out" / "scans.tsv")["status"].tolist() == ["set_aside"]
     streams = capfd.readouterr()
     written = everything_written(tmp_path / "out", caplog.text + streams.out + streams.err)
-    assert leaks(written, canaries) == []
+    assert leaks(written) == []
 
 
 def test_burned_in_text_keeps_a_scan_out(tmp_path, write_dicom, patient, intake):
@@ -104,4 +104,4 @@ def test_nothing_of_a_nifti_header_or_sidecar_comes_out(
     with caplog.at_level("DEBUG"):
         ingest_batch([{"scan": "s1", "subject": "p1", "path": str(path)}], intake(tmp_path / "out"))
     assert read_table(tmp_path / "out" / "scans.tsv")["status"].tolist() == ["warned"]
-    assert leaks(everything_written(tmp_path / "out", caplog.text), canaries) == []
+    assert leaks(everything_written(tmp_path / "out", caplog.text)) == []

@@ -1,5 +1,6 @@
 """Sheets are read into batches, and every fault is told in one sentence that names it."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_batches_follow_manifest_order(sheets):
     assert [row["scan"] for row in cohort.rows("alpha", "b0001")] == ["a3"]
     assert cohort.of_role("query") == ["beta"]
     assert cohort.sites["alpha"].rows[0]["paired_scan"] is None
+
+
+def test_rows_as_a_parameter_show_that_they_changed_and_nothing_else(sheets):
+    rows = sheets.load().rows("alpha", "b0000")
+    again = pickle.loads(pickle.dumps(rows))
+    assert again == rows
+    assert repr(again) == repr(rows)
+    shown = repr(rows)
+    rows[0] = {**rows[0], "path": "archive/Doe_Jane.nii.gz"}
+    assert repr(rows) != shown
+    assert "Doe" not in repr(rows)
 
 
 def test_an_appended_row_leaves_earlier_batches_as_they_are(sheets):

@@ -44,7 +44,7 @@ rule adapt:
     resources:
         **growing(mem_mb=3000, runtime=60),
     params:
-        rows=lambda wildcards: list(COHORT.sites[wildcards.site].rows),
+        rows=lambda wildcards: Rows(COHORT.sites[wildcards.site].rows),
         settings=training_settings,
         operator_settings=config["harmonization"]["operator"],
         seed=config["seed"],

@@ -1,4 +1,5 @@
 # Parameters and resources that the stages share
+from ctharmony.sheets import Rows
 
 
 def rows_of_batch(wildcards):
@@ -7,7 +8,7 @@ def rows_of_batch(wildcards):
     if COHORT.sites[wildcards.site].scanner is None:
         return rows
     folder = at(f"simulated/{wildcards.site}/{wildcards.batch}/dicom")
-    return [{**row, "path": f"{folder}/{row['scan']}"} for row in rows]
+    return Rows({**row, "path": f"{folder}/{row['scan']}"} for row in rows)
 
 
 def simulation_of_site(wildcards):
@@ -46,12 +47,12 @@ def training_resources():
 
 def all_rows():
     """Manifest rows of the whole study, in order."""
-    return [row for site in COHORT.sites.values() for row in site.rows]
+    return Rows(row for site in COHORT.sites.values() for row in site.rows)
 
 
 def rows_of_role(role):
     """Manifest rows of the sites of one role, in order."""
-    return [row for site in COHORT.of_role(role) for row in COHORT.sites[site].rows]
+    return Rows(row for site in COHORT.of_role(role) for row in COHORT.sites[site].rows)
 
 
 def whole_study(stage):

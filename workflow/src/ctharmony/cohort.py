@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ctharmony.sheets import Row, StudyError, read_sheet, records, refuse_duplicates
+from ctharmony.sheets import Row, Rows, StudyError, read_sheet, records, refuse_duplicates
 
 ROLES = ("reference", "query")
 SPLITS = ("train", "validation", "test")
@@ -69,10 +69,10 @@ class Cohort:
         count = -(-len(self.sites[site].rows) // self.batch_size)
         return [f"b{index:04d}" for index in range(count)]
 
-    def rows(self, site: str, batch: str) -> list[Row]:
+    def rows(self, site: str, batch: str) -> Rows:
         """Manifest rows of one batch."""
         start = int(batch[1:]) * self.batch_size
-        return list(self.sites[site].rows[start : start + self.batch_size])
+        return Rows(self.sites[site].rows[start : start + self.batch_size])
 
     def places(self, sites: list[str] | None = None) -> list[tuple[str, str]]:
         """(site, batch) of every batch of the given sites (all by default), in order."""

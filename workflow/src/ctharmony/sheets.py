@@ -1,10 +1,24 @@
 """Sheets of sites and scans as they are read; pandas and nothing heavier."""
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
 
 Row = dict[str, object]
+
+
+class Rows(list):
+    """Manifest rows as a rule's parameter: a list whose `repr` is a digest of what it holds.
+
+    Snakemake writes the `repr` of parameters that have changed into its log and its own records;
+    rows name files, folders and series of patients.
+    """
+
+    def __repr__(self) -> str:
+        return (
+            f"{len(self)} rows, SHA-256 {hashlib.sha256(super().__repr__().encode()).hexdigest()}"
+        )
 
 
 class StudyError(ValueError):

@@ -1,5 +1,6 @@
 """Which of the series and slices given are taken, and why others are set aside."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pydicom
 import pytest
 
 from ctharmony.io.dicom import convert_series
+from ctharmony.io.ingest import read_source
 from ctharmony.io.scan import SetAside
 from slice_positions import stack_at
 
@@ -89,6 +91,22 @@ def test_truncated_and_foreign_files(tmp_path, write_dicom, patient, rule, limit
     (folder / "2-004.dcm").write_bytes(short)
     with pytest.raises(SetAside, match="1 of its 8 DICOM files are truncated"):
         convert_series(folder, "", rule, limits)
+
+
+def test_links_and_pipes_in_a_folder_lead_nowhere(tmp_path, write_dicom, patient, rule, limits):
+    folder = write_dicom(tmp_path / "s", patient)
+    (folder / "round").symlink_to(folder, target_is_directory=True)
+    (folder / "gone.dcm").symlink_to(tmp_path / "gone")
+    (folder / "endless.dcm").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.dcm")
+    elsewhere = write_dicom(tmp_path / "elsewhere", patient, SeriesNumber=9)
+    (folder / "other").symlink_to(elsewhere, target_is_directory=True)
+    np.testing.assert_array_equal(convert_series(folder, "", rule, limits).hu, patient)
+    with pytest.raises(SetAside, match="not there"):
+        convert_series(folder, "9", rule, limits)
+    os.mkfifo(tmp_path / "pipe.nii")
+    with pytest.raises(SetAside, match="not there"):
+        read_source(tmp_path / "pipe.nii", "", rule, limits)
 
 
 def test_empty_folder_single_slice_and_giant_declarations(

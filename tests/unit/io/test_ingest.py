@@ -94,6 +94,15 @@ def test_mask_and_curves_go_with_each_usable_scan(tmp_path, rows, intake):
     assert set(np.unique(mask)) == {0, 1, 2}
 
 
+def test_a_body_that_leaves_the_image_is_warned_of(tmp_path, patient, intake):
+    write_volume(tmp_path / "cut.nii.gz", patient[:, :, 12:60], AFFINE)
+    ingest_batch([row("cut", tmp_path / "cut.nii.gz")], intake(tmp_path / "out"))
+    table = read_table(tmp_path / "out" / "scans.tsv").set_index("scan")
+    assert table["status"]["cut"] == "warned"
+    share = 100 * table["truncated_fraction"]["cut"]
+    assert f"the body leaves the image on {share:.0f}% of its border" in table["reason"]["cut"]
+
+
 def test_no_scan_depends_on_its_batch_mates(tmp_path, rows, intake):
     ingest_batch(rows, intake(tmp_path / "all"))
     together = contents(tmp_path / "all")

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ctharmony.quality.measure import QualitySettings, analyse
+from ctharmony.quality.measure import QualitySettings, analyse, truncated_fraction
 from ctharmony.quality.noise import FREQUENCIES
 
 
@@ -56,6 +56,18 @@ def test_a_scan_without_tissue_or_lung_gives_nan_not_an_error(how):
     assert row["lung_volume_ml"] == 0
     for name in ("laa950_percent", "perc15_hu", "lung_mode_hu", "fat_mode_hu"):
         assert np.isnan(row[name]), name
+
+
+def test_truncation_is_the_share_of_the_border_that_the_body_touches(chest, how):
+    body = np.zeros((4, 20, 20), dtype=bool)
+    body[:, :5, 5:15] = True
+    assert truncated_fraction(body) == pytest.approx(10 / 80)
+    cut = np.ascontiguousarray(chest["hu"][:, :, 60:260])  # both flanks lie outside the picture
+    _, row, _ = analyse(cut, chest["spacing"], how)
+    truth = chest["body"][:, :, 60:260]
+    assert row["truncated_fraction"] == pytest.approx(truncated_fraction(truth), abs=0.02)
+    assert row["truncated_fraction"] > 0.1
+    assert row["lung_volume_ml"] > 0
 
 
 def test_unknown_or_missing_settings_are_named(how):

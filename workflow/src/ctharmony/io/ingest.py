@@ -94,7 +94,7 @@ def read_source(path: Path, series: str, rule: SeriesRule, limits: InputLimits) 
     Raises:
         SetAside: it is not there, of another kind, or not usable.
     """
-    if not path.exists():
+    if not path.is_file() and not path.is_dir():  # a pipe or a device would be waited for
         raise SetAside("what its manifest row names is not there; correct the row's `path`")
     name = path.name.lower()
     if name.endswith((".nii", ".nii.gz")):

@@ -1,11 +1,13 @@
 """The whole chain on a small simulated study, and what a rerun does and does not touch."""
 
 import json
+import shutil
 import sqlite3
 
 import pandas as pd
 import pytest
 
+from canaries import Canaries, everything_written, leaks, named_and_filled
 from small_study import small_study
 from study import simulated_rows
 
@@ -105,7 +107,7 @@ def test_a_new_query_site_reruns_only_its_own_jobs(finished_study):
     assert study.planned() == expected
     study.finish()
     after = study.fingerprints()
-    redone = tuple(f"benchmarks/{stage}/" for stage in AGGREGATES)
+    redone = ("benchmarks/survey/", "benchmarks/evaluate/", "benchmarks/report/")
     aggregates = ("survey/", "evaluation/", "packages/", "report.html", "mlflow/", *redone)
     kept = {name: value for name, value in before.items() if not name.startswith(aggregates)}
     assert {name: after.get(name) for name in kept} == kept
@@ -121,25 +123,43 @@ def test_killed_and_restarted_ends_as_if_undisturbed(finished_study, tmp_path):
     assert study.fingerprints(*below) == finished_study.fingerprints(*below)
 
 
-def test_an_unreadable_scan_is_set_aside_and_the_rest_goes_on(finished_study, tmp_path):
-    study = finished_study
-    broken = study.folder / "broken.nii.gz"
-    broken.write_bytes(b"not a scan")
-    series = sorted((study.results / "simulated/summit/b0000/dicom").iterdir())[0]
-    rows = [
-        {"scan": "visitor-1", "subject": "visitor-1", "path": str(series)},
-        {"scan": "visitor-2", "subject": "visitor-2", "path": str(broken)},
+def hospital_rows(archive, series, canaries) -> list[dict]:
+    """A DICOM series and a broken file of an archive that names its patient wherever it can."""
+    named = archive / canaries.text()
+    shutil.copytree(series, named)
+    uid = named_and_filled(named, canaries)
+    broken = archive / f"{canaries.text()}.nii.gz"
+    broken.write_bytes(b"not a scan" + canaries.text().encode())
+    note = {"notes": canaries.text()}
+    return [
+        {"scan": "visitor-1", "subject": "visitor-1", "path": str(named), "series": uid, **note},
+        {"scan": "visitor-2", "subject": "visitor-2", "path": str(broken), **note},
     ]
+
+
+def test_a_hospitals_scans_come_in_and_leave_no_trace_of_patients(
+    finished_study, tmp_path, monkeypatch
+):
+    study, canaries = finished_study, Canaries()
+    key = tmp_path / "key"
+    key.write_text(canaries.text() * 4)
+    monkeypatch.setenv("CTHARMONY_UID_KEY_FILE", str(key))
+    series = sorted((study.results / "simulated/summit/b0000/dicom").iterdir())[0]
+    rows = hospital_rows(tmp_path / canaries.text(), series, canaries)
     study.manifests["visitor"] = ("query", None, rows)
     study.write()
-    study.finish()
-    scans = pd.read_csv(study.results / "ingested/visitor/b0000/scans.tsv", sep="\t")
-    assert dict(zip(scans.scan, scans.status, strict=True))["visitor-2"] == "set_aside"
-    assert scans.set_index("scan").status["visitor-1"] in ("ok", "warned")
-    reason = scans.set_index("scan").reason["visitor-2"]
-    assert "visitor-2" in reason and "visitor" in reason
+    said = study.finish()
+    scans = pd.read_csv(
+        study.results / "ingested/visitor/b0000/scans.tsv", sep="\t", index_col="scan"
+    )
+    assert scans.status.to_dict() == {"visitor-1": "warned", "visitor-2": "set_aside"}
+    assert "site visitor, scan visitor-2: it cannot be read" in scans.reason["visitor-2"]
     assert "visitor-2" in (study.results / "report.html").read_text()
     assert (study.results / "harmonized/factorised/visitor/b0000/visitor-1.nii.gz").exists()
+    sidecar = json.loads((study.results / "ingested/visitor/b0000/visitor-1.json").read_text())
+    assert sidecar["StudyInstanceUID"].startswith("2.25.")
+    for place in (study.results, study.folder / "logs", study.folder / ".snakemake"):
+        assert leaks(everything_written(place, said)) == []
 
 
 def test_other_divergences_by_one_key(finished_study):

@@ -46,13 +46,15 @@ def training_resources():
 
 
 def all_rows():
-    """Manifest rows of the whole study, in order."""
-    return Rows(row for site in COHORT.sites.values() for row in site.rows)
+    """Manifest rows of the whole study, in order; from a function, or Snakemake rebuilds them."""
+    rows = Rows(row for site in COHORT.sites.values() for row in site.rows)
+    return lambda wildcards: rows
 
 
 def rows_of_role(role):
     """Manifest rows of the sites of one role, in order."""
-    return Rows(row for site in COHORT.of_role(role) for row in COHORT.sites[site].rows)
+    rows = Rows(row for site in COHORT.of_role(role) for row in COHORT.sites[site].rows)
+    return lambda wildcards: rows
 
 
 def whole_study(stage):

@@ -107,7 +107,7 @@ def test_a_new_query_site_reruns_only_its_own_jobs(finished_study):
     assert study.planned() == expected
     study.finish()
     after = study.fingerprints()
-    redone = ("benchmarks/survey/", "benchmarks/evaluate/", "benchmarks/report/")
+    redone = tuple(f"benchmarks/{stage}/" for stage in AGGREGATES)
     aggregates = ("survey/", "evaluation/", "packages/", "report.html", "mlflow/", *redone)
     kept = {name: value for name, value in before.items() if not name.startswith(aggregates)}
     assert {name: after.get(name) for name in kept} == kept

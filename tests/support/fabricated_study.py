@@ -61,7 +61,7 @@ def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",
         },
         "params": {
             "study": "fabricated", "models": list(models), "sites": [dict(s) for s in SITES],
-            "target": "alpine", "settings": SETTINGS, "seed": 1,
+            "target": "alpine", "aim": "target", "settings": SETTINGS, "seed": 1,
             "demonstrations": {},
         },
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import shutil
 from dataclasses import replace
 
 import mlflow
@@ -16,9 +17,9 @@ from ctharmony import tracking, tracking_models
 from ctharmony.harmonization import Harmonizer
 from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer, SiteScanner
 from ctharmony.io import records
-from ctharmony.io.files import read_json
+from ctharmony.io.files import read_json, write_json
 from ctharmony.io.models import read_model
-from ctharmony.io.packages import unpack, write_package
+from ctharmony.io.packages import ABOUT, unpack, write_package
 from ctharmony.io.volumes import write_volume
 from packaged import CONFIG, measured, packaged_settings, train_tiny
 
@@ -67,6 +68,16 @@ def test_a_scanner_never_seen_is_carried_by_physics_alone(package, scan):
     assert "physics alone" in result.reason
     assert result.hu.shape == scan.hu.shape
     assert np.isfinite(result.hu).all()
+
+
+def test_a_package_of_another_version_is_told_in_a_sentence(package, tmp_path):
+    older = shutil.copytree(package, tmp_path / "older")
+    about = next(older.rglob(ABOUT))
+    content = read_json(about)
+    del content["harmonization"]["transport"]["noise"]
+    write_json(about, content)
+    with pytest.raises(ValueError, match="another version of ctharmony: its settings lack 'noise'"):
+        Harmonizer.load(older)
 
 
 def test_what_a_notebook_gets_wrong_is_told(package, scan, tmp_path):

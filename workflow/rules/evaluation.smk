@@ -75,6 +75,7 @@ rule report:
     params:
         **whole_study("report"),
         study=config["study"],
+        aim=config["harmonization"]["aim"],
         models=list(MODELS),
         settings=config["report"],
         demonstrations=demonstrated(),

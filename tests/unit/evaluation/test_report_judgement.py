@@ -85,3 +85,11 @@ def test_principal_components_find_the_direction_of_most_variance():
     assert shares[0] > 0.99
     assert abs(np.corrcoef(scores[:, 0], along)[0, 1]) > 0.999
     assert modelling.principal(np.zeros((3, 1)))[1].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("aim", "told"),
+    [("target", "the scanner of alpine"), ("barycentre", "the middle of the reference sites")],
+)
+def test_the_first_sentence_says_what_was_aimed_at(aim, told):
+    assert verdict.sentence(record(aim=aim), []).startswith(f"Harmonized to {told}")

@@ -67,7 +67,7 @@ class Harmonizer:
         """Read a harmonizer: a folder `results/<study>/packages/<model>` or a copy of it.
 
         Raises:
-            ValueError: the folder holds no harmonizer.
+            ValueError: the folder holds no harmonizer, or one of another version.
         """
         folder = Path(path)
         if not (folder / ABOUT).is_file():
@@ -81,8 +81,14 @@ class Harmonizer:
         block, target = about["harmonization"], about["target"]
         profiles[UNKNOWN] = _unknown(folder, profiles[target])
         decode, references = read_model(folder).decode, about["reference_sites"]
-        carrier = ScanHarmonizer.from_profiles(profiles, references, target, block, decode)
-        return cls(carrier, QualitySettings.from_config(about["quality"]), about)
+        try:
+            carrier = ScanHarmonizer.from_profiles(profiles, references, target, block, decode)
+            return cls(carrier, QualitySettings.from_config(about["quality"]), about)
+        except KeyError as error:
+            raise ValueError(
+                f"{path} was packaged by another version of ctharmony: its settings lack {error}; "
+                "run its study again, which packages it anew"
+            ) from error
 
     def __call__(
         self,

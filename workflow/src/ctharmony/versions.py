@@ -23,6 +23,6 @@ VERSIONS = {
     "demonstrate": 1,
     "evaluate": 6,
     "features_only": 2,
-    "report": 7,
+    "report": 8,
     "track": 1,
 }

@@ -19,7 +19,7 @@ def study_record(given: Any, params: Any, settings: ReportSettings) -> StudyReco
         given: batch folders `ingested`, `registered`, `baselines` and `harmonized`, the folder
             `survey`, and a folder of every model in `models`, `evaluation` and `adapted`, of
             every model in `traversals`.
-        params: `study`, `target`, `models` (names), `sites` (rows) and `demonstrations`.
+        params: `study`, `target`, `aim`, `models` (names), `sites` (rows) and `demonstrations`.
         settings: the config block `report`.
     """
     folders = zip(params.models, given.evaluation, given.models, given.traversals, strict=True)
@@ -33,6 +33,7 @@ def study_record(given: Any, params: Any, settings: ReportSettings) -> StudyReco
     return StudyRecord(
         study=params.study,
         target=params.target,
+        aim=params.aim,
         sites=tuple(params.sites),
         models=tuple(ModelRecord(**found) for found in models),
         scans=scans,

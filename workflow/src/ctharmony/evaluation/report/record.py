@@ -107,6 +107,9 @@ class ModelRecord:
 class StudyRecord:
     """A study's outcome. `models` is in config order; the first one is spoken of in the verdict.
 
+    `aim`: what results look like, the target's scanner (target) or the reference sites' middle
+    (barycentre); paired errors are against the target either way.
+
     `examples` are shown large, `page_examples` small on their scans' pages.
     `demonstrations`: name -> (tables, figures as PNG) of the divergence study, where it was run.
     """
@@ -115,6 +118,7 @@ class StudyRecord:
     target: str
     sites: tuple[Mapping[str, Any], ...]
     models: tuple[ModelRecord, ...]
+    aim: str = "target"
     scans: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     outliers: pd.DataFrame = field(default_factory=pd.DataFrame)

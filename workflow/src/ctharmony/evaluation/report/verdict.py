@@ -209,4 +209,6 @@ def cohort_card(study: StudyRecord) -> Card:
 def sentence(study: StudyRecord, cards: list[Card]) -> str:
     """The cards' answers as one sentence."""
     clauses = "; ".join(card.clause for card in cards)
-    return f"Harmonized to the scanner of {study.target}: {clauses}."
+    middle = "the middle of the reference sites' scanners"
+    aim = middle if study.aim == "barycentre" else f"the scanner of {study.target}"
+    return f"Harmonized to {aim}: {clauses}."

@@ -1,8 +1,8 @@
 """Compiled drawing of shapes into material maps and labels.
 
-Everything is drawn in order, later shapes over earlier ones. A voxel's share of a shape is its
-signed distance to the surface (to first order) over the pixel, clipped to 0..1. Helpers stay in
-this file: the cache of compiled code does not notice changes in other files.
+Later shapes are drawn over earlier ones. A voxel's share of a shape is its signed distance to the
+surface (to first order) over the pixel, clipped to 0..1. Helpers stay in this file: the cache of
+compiled code does not notice changes in others.
 """
 
 import math
@@ -82,37 +82,39 @@ def draw_solids(solids, grid, inverse, pixel, maps, labels):
                 while i < box[0, 1]:
                     cover, run = _probe(row, grid, (i, j, k), pixel)
                     run = min(run, box[0, 1] - i)
+                    if cover == 1.0:
+                        run = _stretch(row, grid, (i, j, k), pixel, box[0, 1] - i)
                     if cover > 0:
                         _paint(row[7:11], cover, (i, j, k, run), maps, labels)
                     i += run
 
 
 @numba.njit(**COMPILE)
+def _stretch(row, grid, voxel, pixel, most):
+    """How many voxels along the row, from one wholly inside a convex solid, are so, up to most."""
+    inside, outside = 0, most
+    while outside - inside > 1:
+        middle = (inside + outside) // 2
+        whole = _probe(row, grid, (voxel[0] + middle, voxel[1], voxel[2]), pixel)[0] == 1.0
+        inside, outside = (middle, outside) if whole else (inside, middle)
+    return inside + 1
+
+
+@numba.njit(**COMPILE)
 def _probe(row, grid, voxel, pixel):
-    """Share of a solid in a voxel, and for how many voxels along the row it surely stays."""
+    """Share of a solid in a voxel, and for how many voxels along the row it surely stays away."""
     x = _place(grid, 0, *voxel) - row[1]
     y = _place(grid, 1, *voxel) - row[2]
     z = _place(grid, 2, *voxel) - row[3]
     if row[0] == 2.0:
-        a, b, c = row[4], row[5], row[6]
-        distance = _ellipsoid(x, y, z, a, b, c)
+        distance = _ellipsoid(x, y, z, row[4], row[5], row[6])
     else:
         taper = 1.0 - (max(z, 0.0) / row[6]) ** 3
-        a, b, c = row[4] * taper, row[5] * taper, row[4]
-        distance = _column(x, y, a, b)
+        distance = _column(x, y, row[4] * taper, row[5] * taper)
     # F is convex, so the first-order distance is never too large outside
     if distance > pixel:
         return 0.0, max(int(distance / pixel) - 1, 1)
-    if distance > -pixel:
-        return _cover(distance, pixel), 1
-    # inside, the gauge F^(1/order) is a norm whose unit ball holds a ball of the least half axis,
-    # and 1 - F^(1/order) is at least (1 - F)/order
-    if row[0] == 2.0:
-        value = (x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2
-    else:
-        p, q = abs(x) / a, abs(y) / b
-        value = p * p * math.sqrt(p) + q * q * math.sqrt(q)
-    return 1.0, max(int((1.0 - value) / row[0] * min(a, b, c) / pixel) - 1, 1)
+    return _cover(distance, pixel), 1
 
 
 @numba.njit(**COMPILE)
@@ -221,8 +223,6 @@ def draw_capsules(capsules, grid, inverse, pixel, maps, labels):
     for c in range(capsules.shape[0]):
         row = capsules[c]
         _box(row[:3], row[3:6], max(row[6], row[7]) + 1.0, inverse, labels.shape, box)
-        if box[0, 0] >= box[0, 1] or box[1, 0] >= box[1, 1] or box[2, 0] >= box[2, 1]:
-            continue
         _draw_capsule(row, grid, pixel, box, maps, labels)
 
 

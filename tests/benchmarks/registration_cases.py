@@ -126,8 +126,8 @@ def moved_onto(
     seed: int,
 ) -> Case:
     """The moving scan is `other` on `grid`, carried by `truth`, with fresh noise."""
-    lowest = float(other.min())
-    moved = resample(other, affine, np.linalg.inv(truth), grid, 3, lowest)
+    air = float(np.median(other[:, 0, 0]))
+    moved = resample(other, affine, np.linalg.inv(truth), grid, 3, air)
     moved += np.random.default_rng(seed).normal(0, NOISE_HU, moved.shape).astype(np.float32)
     return Case((seen, affine), (moved, grid.affine), truth, body_points(seen, affine))
 

@@ -110,13 +110,18 @@ def slope_table(joint: torch.Tensor, normalized: bool) -> torch.Tensor:
 
 def sample_slopes(cells: Cells, table: torch.Tensor) -> torch.Tensor:
     """Derivative of the measure by each sample's moving intensity times the count, (B, N)."""
+    constant, linear, square = slope_polynomials(table).flatten(1)
+    index, fraction = cells.index, cells.fraction
+    return constant[index] + fraction * (linear[index] + fraction * square[index])
+
+
+def slope_polynomials(table: torch.Tensor) -> torch.Tensor:
+    """(3, B, bins, bins): constant, linear and square coefficient of each cell's slope."""
     bins = table.shape[1]
     spline = torch.tensor(SPLINE, dtype=table.dtype, device=table.device) / 6
     slopes = spline[:, 1:] * torch.tensor([1.0, 2.0, 3.0], dtype=table.dtype, device=table.device)
     windows = torch.stack([table[:, :, tap : tap + bins] for tap in range(TAPS)])
-    constant, linear, square = torch.einsum("km,kbij->mbij", slopes, windows).flatten(1)
-    index, fraction = cells.index, cells.fraction
-    return constant[index] + fraction * (linear[index] + fraction * square[index])
+    return torch.einsum("km,kbij->mbij", slopes, windows)
 
 
 def conditional_variance(cells: Cells, floor: float) -> torch.Tensor:

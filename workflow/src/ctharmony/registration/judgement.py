@@ -53,8 +53,9 @@ def measure(fixed: Level, moving: Level, transform: np.ndarray) -> Evidence:
     Bins are equally filled, so strictly monotone changes of either scan's intensities leave the
     result as it is.
     """
-    voxels = np.argwhere(fixed.body)
-    voxels = voxels[:: max(1, len(voxels) // SAMPLES)]
+    places = np.flatnonzero(fixed.body)
+    places = places[:: max(1, len(places) // SAMPLES)]
+    voxels = np.stack(np.unravel_index(places, fixed.body.shape), axis=1)
     known = fixed.values.numpy()[tuple(voxels.T)]
     grid = moving_grid(moving, 2)
     to_voxel = grid.to_voxel @ transform @ fixed.affine
@@ -72,9 +73,8 @@ def measure(fixed: Level, moving: Level, transform: np.ndarray) -> Evidence:
 
 def joint_of_ranks(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(32, 32) counts of two samples (n,), each in bins that hold equally many each."""
-    joint = np.zeros((BINS, BINS))
-    np.add.at(joint, (_rank_bins(first), _rank_bins(second)), 1)
-    return joint
+    cells = _rank_bins(first) * BINS + _rank_bins(second)
+    return np.bincount(cells, minlength=BINS**2).reshape(BINS, BINS).astype(np.float64)
 
 
 def confidence(evidence: Evidence, agreement: float, settings: RegistrationSettings) -> float:

@@ -43,20 +43,20 @@ class Rules:
 
 
 def ascend(
-    evaluate: Callable[[torch.Tensor, torch.Tensor], Alignment], maps: torch.Tensor, rules: Rules
+    evaluate: Callable[[torch.Tensor, bool], Alignment], maps: torch.Tensor, rules: Rules
 ) -> Ascent:
     """Climb from each of the (B, 3, 4) maps; maps of a batch do not influence one another.
 
-    `evaluate` takes maps and which of the batch (their numbers) they are. Ascents that are done
-    cost nothing more.
+    `evaluate` takes maps and whether their curvature is wanted, which is learned after the first
+    time. Ascents that are done cost nothing more.
     """
     rows = torch.arange(len(maps))
-    here = evaluate(maps, rows)
+    here = evaluate(maps, True)
     ends = Ascent(maps.clone(), here.value.clone(), here.overlap.clone())
     curvature, damping = here.curvature, torch.full_like(here.value.double(), DAMPING_START)
     for _ in range(rules.iterations):
         trial, size = _step(maps, here, curvature, damping, rules.rigid)
-        there = evaluate(trial, rows)
+        there = evaluate(trial, False)
         allowed = there.overlap >= here.overlap.clamp(max=rules.floor)
         better = (there.value > here.value) & allowed
         curvature = _learn(curvature, (trial - maps).flatten(1), here.gradient - there.gradient)

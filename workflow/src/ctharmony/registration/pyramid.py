@@ -6,12 +6,15 @@ from math import prod
 import numpy as np
 import torch
 
+from ctharmony.registration import lines
 from ctharmony.registration.settings import RegistrationSettings
 
 AIR_HU = -1024.0  # paddings (-2048, -3024) mean nothing measured: they count as air
 MARGIN_MM = 10.0  # ring of air kept around the body: its outline carries information
 SCALE_STEPS = 4096
 SCALE_SAMPLE = 65536
+NEIGHBOUR_SHARE = 0.125
+EVEN_SHARE = 0.15  # of the scan's range: a background of edges that differ less is one material
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,19 @@ def build_levels(image: Image, settings: RegistrationSettings) -> list[Level]:
     """
     cut, seen = _cut_air(image)
     grids = _pool_all(cut, settings.levels_mm)
-    scale = _intensity_scale(*grids[len(grids) // 2][:2], settings.linear_share)
+    masks = [_dilate(body, affine) for _, body, affine in grids]
+    middle, known = len(grids) // 2, image.mask is not None
+    # a threshold may take the wrong part for the body: without a mask every voxel sets the range
+    volume = grids[middle][0]
+    inside = volume[grids[middle][1] if known else masks[middle]]
+    scale = _intensity_scale(inside, inside if known else volume, settings.linear_share)
     levels = []
-    for volume, body, affine in grids:
-        mask = _dilate(body, affine)
-        values = _apply_scale(volume, scale)
-        if image.mask is not None:
+    for (volume, body, affine), mask in zip(grids, masks, strict=True):
+        if levels and grids[len(levels) - 1][0] is volume:
+            levels.append(levels[-1])  # too coarse to be pooled less
+            continue
+        values = smooth(_apply_scale(volume, scale))
+        if known:
             values[~torch.from_numpy(mask)] = 0.0  # tables outside the body say nothing
         to_voxel = np.linalg.inv(affine) @ cut.affine
         field = seen * np.diag(to_voxel)[:3, None] + to_voxel[:3, 3:]
@@ -99,7 +109,7 @@ def _cut_air(image: Image) -> tuple[Image, np.ndarray]:
 def _pool_all(image: Image, levels_mm: tuple[float, ...]) -> list[tuple]:
     """(volume, body, affine) per level, made from fine to coarse, returned coarse to fine."""
     volume, affine = image.hu, image.affine
-    mask = above_threshold(volume) if image.mask is None else image.mask
+    mask = foreground(volume) if image.mask is None else image.mask
     grids = []
     for level in sorted(levels_mm):
         spacing = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
@@ -107,6 +117,9 @@ def _pool_all(image: Image, levels_mm: tuple[float, ...]) -> list[tuple]:
             min(size, max(1, round(level / step)))
             for size, step in zip(volume.shape, spacing, strict=True)
         ]
+        if grids and prod(factors) == 1:
+            grids.append(grids[-1])
+            continue
         volume, mask = pool(volume, factors), _thin(mask, factors)
         affine = pooled_affine(affine, factors)
         grids.append((volume, mask != 0, affine))
@@ -149,16 +162,27 @@ def _thin(mask: np.ndarray, factors: list[int]) -> np.ndarray:
 def _dilate(body: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """The body grown by the margin along each axis in turn."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
-    grown = body.copy()
+    grown = np.array(body, dtype=bool, order="C")
     for axis, step in enumerate(spacing):
-        view, done, reach = np.moveaxis(grown, axis, 0), 0, round(MARGIN_MM / step)
-        while done < reach:  # what has grown by d grows by up to 2 d + 1 more without holes
-            move = min(2 * done + 1, reach - done)
-            before = view.copy()
-            view[move:] |= before[:-move]
-            view[:-move] |= before[move:]
-            done += move
+        lines.dilate(lines.along(grown, axis), round(MARGIN_MM / step))
     return grown
+
+
+def foreground(volume: np.ndarray) -> np.ndarray:
+    """Voxels that differ from the background, (z, y, x) bool, whatever the contrast's sign.
+
+    The background is what the box's twelve edges show if they are all alike; else (a scan cropped
+    within the body) the bright part is the foreground, as in CT.
+    """
+    ends = np.maximum(volume[:: max(1, volume.shape[0] - 1)], AIR_HU)
+    sides = np.maximum(volume[:, :: max(1, volume.shape[1] - 1)], AIR_HU)
+    edges = (ends[:, [0, -1]], ends[:, :, [0, -1]], sides[:, :, [0, -1]])
+    low, middle, high = np.percentile(np.concatenate([e.ravel() for e in edges]), [20, 50, 80])
+    sample = volume.ravel()[:: max(1, volume.size // SCALE_SAMPLE)]
+    span = np.subtract(*np.percentile(sample.clip(min=AIR_HU), [99.5, 0.5]))
+    if high - low > EVEN_SHARE * span:
+        return above_threshold(volume)
+    return above_threshold(np.abs(np.maximum(volume, AIR_HU) - np.float32(middle)))
 
 
 def above_threshold(volume: np.ndarray) -> np.ndarray:
@@ -174,13 +198,17 @@ def above_threshold(volume: np.ndarray) -> np.ndarray:
 
 
 def _intensity_scale(
-    volume: np.ndarray, body: np.ndarray, linear_share: float
+    inside: np.ndarray, span: np.ndarray, linear_share: float
 ) -> tuple[float, float, torch.Tensor]:
-    """(lowest, highest, table of SCALE_STEPS values 0 .. 1): part linear, part rank-equalised."""
-    inside = np.sort(volume[body][:: max(1, int(body.sum()) // SCALE_SAMPLE)])
+    """(lowest, highest, table of SCALE_STEPS values 0 .. 1): part linear, part rank-equalised.
+
+    `inside` are the body's intensities, whose ranks count; `span` those that the scale covers.
+    """
+    inside = np.sort(inside[:: max(1, inside.size // SCALE_SAMPLE)])
     if inside.size < 64:
         raise ValueError("the body mask is empty; check the scan's intensities and its mask")
-    low, high = float(inside[inside.size // 500]), float(inside[-1 - inside.size // 500])
+    sample = span.ravel()[:: max(1, span.size // SCALE_SAMPLE)]
+    low, high = (float(value) for value in np.percentile(sample, [0.2, 99.8]))
     if not high > low:
         raise ValueError("the scan is flat inside its body mask; check that it holds an image")
     steps = np.linspace(low, high, SCALE_STEPS)
@@ -188,6 +216,18 @@ def _intensity_scale(
     table = linear_share * np.linspace(0, 1, SCALE_STEPS)
     table += (1 - linear_share) * ranks / (2.0 * inside.size)
     return low, high, torch.from_numpy(np.clip(table, 0.0, 1.0).astype(np.float32))
+
+
+def smooth(values: torch.Tensor) -> torch.Tensor:
+    """Values (z, y, x) with an eighth of each neighbour along each axis, in place.
+
+    Interpolation between voxels lessens white noise, on them it does not: unsmoothed, the measure
+    prefers maps that keep off the voxels.
+    """
+    found = values.numpy()
+    for axis in range(3):
+        lines.smooth(lines.along(found, axis), NEIGHBOUR_SHARE)
+    return values
 
 
 def _apply_scale(volume: np.ndarray, scale: tuple[float, float, torch.Tensor]) -> torch.Tensor:

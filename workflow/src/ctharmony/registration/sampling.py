@@ -6,10 +6,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from ctharmony.registration import lines
 from ctharmony.registration.pyramid import Level
 
 QUICK_POINTS = 2000
-EDGE_FLOOR = 0.3  # share of the mean edge strength given to flat places, so none goes unsampled
+EDGE_FLOOR = 1.0  # share of the mean edge strength given to flat places, so none goes unsampled
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,11 @@ def draw_points(level: Level, frame: Frame, count: int, bins: int, seed: int) ->
     strong edges, and the same points for the same seed.
     """
     random = np.random.default_rng(seed)
-    strength = _edge_strength(level)
     places = np.flatnonzero(level.mask)
-    cumulative = np.cumsum(strength.ravel()[places], dtype=np.float64)
+    spacing = np.linalg.norm(level.affine[:3, :3], axis=0)[::-1].astype(np.float32)
+    strength = lines.edge_strength(level.values.numpy(), places, spacing)
+    strength += EDGE_FLOOR * strength.mean() + np.float32(1e-6)
+    cumulative = np.cumsum(strength, dtype=np.float64)
     aims = (np.arange(count) + random.random(count)) * (cumulative[-1] / count)
     chosen = places[np.searchsorted(cumulative, aims).clip(max=places.size - 1)]
     voxels = np.stack(np.unravel_index(chosen, level.mask.shape)[::-1], axis=1).astype(np.float64)
@@ -120,7 +123,7 @@ def draw_points(level: Level, frame: Frame, count: int, bins: int, seed: int) ->
 
 def moving_grid(level: Level, bins: int) -> MovingGrid:
     """Scale a level to bins; grids one voxel thick are doubled so that they can be interpolated."""
-    values = level.values * (bins - 1)
+    values = level.values if bins == 2 else level.values * (bins - 1)
     for axis, size in enumerate(values.shape):
         if size == 1:
             values = values.repeat_interleave(2, dim=axis)
@@ -179,20 +182,3 @@ def _blend(
     by_x = torch.addcmul(step_near, step_far - step_near, z)
     by_y = torch.addcmul(near, far - near, z)
     return torch.addcmul(front, by_z, z), torch.stack([by_x, by_y, by_z], dim=1)
-
-
-def _edge_strength(level: Level) -> np.ndarray:
-    """Gradient size per mm with a floor, (z, y, x)."""
-    spacing = np.linalg.norm(level.affine[:3, :3], axis=0)[::-1]
-    values = level.values.numpy()
-    square = np.zeros(values.shape, dtype=np.float32)
-    for axis, step in enumerate(spacing):
-        if values.shape[axis] > 1:
-            difference = np.diff(values, axis=axis) / np.float32(step)
-            difference *= difference
-            ends = [slice(None)] * 3, [slice(None)] * 3
-            ends[0][axis], ends[1][axis] = slice(1, None), slice(None, -1)
-            square[tuple(ends[0])] += difference
-            square[tuple(ends[1])] += difference
-    strength = np.sqrt(square)
-    return strength + EDGE_FLOOR * strength[level.mask].mean() + np.float32(1e-6)

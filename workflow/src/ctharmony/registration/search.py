@@ -47,7 +47,11 @@ class Climb:
             self.tolerance_mm,
             LEAST_OVERLAP,
         )
-        return ascend(lambda m, _: align(self.points, self.grid, m, normalized, True), maps, rules)
+        return ascend(
+            lambda m, curved: align(self.points, self.grid, m, normalized, True, curved),
+            maps,
+            rules,
+        )
 
     @property
     def tolerance_mm(self) -> float:

@@ -11,6 +11,7 @@ import pytest
 from ctharmony.io.files import read_json
 from ctharmony.io.tables import read_table, write_table
 from ctharmony.io.volumes import read_volume, write_volume
+from ctharmony.jobs.harmonization import on_template
 from ctharmony.registration.pyramid import Image
 from ctharmony.registration.transforms import about, distance, from_itk, rotation
 
@@ -171,6 +172,9 @@ def test_deformed_volumes_come_with_a_displacement_that_itk_reads(study, tmp_pat
     mask = read_volume(root / "template/template_mask.nii.gz").hu > 0
     shown = mask & (volume.hu > -1024)
     assert np.abs(volume.hu - template.hu)[shown].mean() < 25
+    scan = read_volume(root / "ingested/south/b0000/second.nii.gz")
+    again = on_template(scan, str(tmp_path / "out/second"), template)
+    assert np.abs(again - volume.hu).max() <= 1.0  # as harmonization puts its result there
 
 
 def test_no_training_scan_is_said_in_words(study, tmp_path):

@@ -14,7 +14,7 @@ VERSIONS = {
     "adapt": 1,
     "train_peer": 1,
     "baseline": 2,
-    "harmonize": 3,
+    "harmonize": 4,
     "traverse": 1,
     "package": 1,
     "fetch": 1,

@@ -103,6 +103,22 @@ def write_displacement(path: str | Path, vectors: np.ndarray, affine: np.ndarray
     _write(Path(path), image, affine)
 
 
+def read_displacement(path: str | Path) -> np.ndarray:
+    """What `write_displacement` wrote: (3, slices, rows, columns) float32, RAS mm.
+
+    Raises:
+        ValueError: unreadable, or not a displacement; the message names the file.
+    """
+    try:
+        data = np.asanyarray(_load(path).dataobj)
+    except FAULTS as error:
+        raise ValueError(f"{path} cannot be read ({error}); remove its folder and rerun") from error
+    if data.ndim != 5 or data.shape[3:] != (1, 3):
+        raise ValueError(f"{path} has the shape {data.shape}, which is no displacement's")
+    lps = data[:, :, :, 0].transpose(3, 2, 1, 0)
+    return lps * np.array([-1, -1, 1], dtype=np.float32).reshape(3, 1, 1, 1)
+
+
 def _write(path: Path, image: nib.Nifti1Image, affine: np.ndarray) -> None:
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code="scanner")

@@ -14,8 +14,9 @@ from ctharmony.io.derivatives import Provenance, write_description, write_sideca
 from ctharmony.io.files import read_json
 from ctharmony.io.models import read_model
 from ctharmony.io.tables import read_table, write_table
-from ctharmony.io.volumes import Volume, read_volume, write_volume
-from ctharmony.registration.resampling import Grid, resample
+from ctharmony.io.volumes import Volume, read_displacement, read_volume, write_volume
+from ctharmony.registration.displacement import Displacement
+from ctharmony.registration.resampling import Grid, resample, resample_at
 from ctharmony.registration.transforms import from_itk
 
 LOGGER = logging.getLogger("ctharmony")
@@ -98,8 +99,23 @@ class HarmonizationJob:
         write_volume(f"{stem}_uncertainty.nii.gz", result.uncertainty, volume.affine)
         source = self.ingested / f"{scan}.json"
         write_sidecar(Path(f"{stem}.json"), source, row, self.provenance)
-        transform = self.registered / f"{scan}.tfm"
-        if transform.is_file():
-            grid, pose = Grid(self.template.hu.shape, self.template.affine), transform.read_text()
-            moved = resample(result.hu, volume.affine, from_itk(pose), grid, order=1)
-            write_volume(f"{stem}_template.nii.gz", moved, grid.affine)
+        if (self.registered / f"{scan}.tfm").is_file():
+            stem_there = str(self.registered / scan)
+            moved = on_template(Volume(result.hu, volume.affine), stem_there, self.template)
+            write_volume(f"{stem}_template.nii.gz", moved, self.template.affine)
+
+
+def on_template(volume: Volume, stem: str, template: Volume) -> np.ndarray:
+    """A scan on the template's grid, deformed where registration deformed it.
+
+    Args:
+        volume: the scan, or one on its grid.
+        stem: what registration wrote for it begins with this.
+        template: the template.
+    """
+    grid, deformed = Grid(template.hu.shape, template.affine), Path(f"{stem}_displacement.nii.gz")
+    if deformed.is_file():  # the affine map is in it
+        places = Displacement(read_displacement(deformed), grid).places(np.eye(4))
+        return resample_at(volume.hu, volume.affine, places, order=1)
+    pose = from_itk(Path(f"{stem}.tfm").read_text())
+    return resample(volume.hu, volume.affine, pose, grid, order=1)

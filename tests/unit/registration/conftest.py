@@ -12,7 +12,7 @@ BLOCK = {
     "measure": "mutual_information",
     "motion": "affine",
     "levels_mm": [8, 4, 2],
-    "points": [20000, 20000, 40000],
+    "points": [20000, 80000, 40000],
     "bins": [16, 24, 96],
     "linear_share": 0.8,
     "iterations": [14, 20, 20],

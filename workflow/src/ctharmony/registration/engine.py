@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from ctharmony.registration.judgement import (
     Evidence,
@@ -19,6 +20,7 @@ from ctharmony.registration.search import Climb, search
 from ctharmony.registration.settings import RegistrationSettings
 from ctharmony.registration.transforms import about
 
+FEW_POINTS = 20000  # enough for a level that the next one refines
 CLEARLY = 1.15  # another orientation must score this much better than the header's
 
 
@@ -139,15 +141,39 @@ def find_turned(
 
 
 def find_transform(fixed: FixedScan, moving: list[Level], settings: RegistrationSettings) -> Found:
-    """The best map of fixed to moving world points."""
+    """The best map of fixed to moving world points.
+
+    Scans that share no fine detail end on the last level but one, there with all of its points.
+    """
     maps, agreement, score = search(fixed, moving[0], settings)
-    for number, level in enumerate(moving[1:], start=1):
-        if number == len(moving) - 1 and number > 1:
-            matrix = to_matrix(maps[0], fixed.points[-1])
-            coarser = measure(fixed.levels[number - 1], moving[number - 1], matrix)
-            if coarser.explained < settings.detail_information:
-                break
-        points = fixed.points[number]
-        climb = Climb(points, moving_grid(level, points.count), settings, number)
-        maps = climb.best(climb.refine(maps, settings.motion == "rigid"), 1).maps
+    for number in range(1, len(moving)):
+        last = number == len(moving) - 1
+        if last and number > 1 and _shares_no_detail(fixed, moving, maps[0], settings):
+            maps = _climb(fixed, moving, number - 1, maps, settings)
+            break
+        maps = _climb(fixed, moving, number, maps, settings, None if last else FEW_POINTS)
     return Found(to_matrix(maps[0], fixed.points[-1]), agreement, score)
+
+
+def _shares_no_detail(
+    fixed: FixedScan, moving: list[Level], best: torch.Tensor, settings: RegistrationSettings
+) -> bool:
+    """Whether too little is explained on the last level but one for the last to help."""
+    found = measure(fixed.levels[-2], moving[-2], to_matrix(best, fixed.points[-1]))
+    return found.explained < settings.detail_information
+
+
+def _climb(
+    fixed: FixedScan,
+    moving: list[Level],
+    number: int,
+    maps: torch.Tensor,
+    settings: RegistrationSettings,
+    few: int | None = None,
+) -> torch.Tensor:
+    """The best (1, 3, 4) of the ends reached from `maps` on a level, with about `few` points."""
+    points = fixed.points[number]
+    if few is not None:
+        points = points.thinned(max(1, points.bins.numel() // few))
+    climb = Climb(points, moving_grid(moving[number], points.count), settings, number)
+    return climb.best(climb.refine(maps, settings.motion == "rigid"), 1).maps

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from ctharmony.evaluation.cnn_probe import CnnSettings, cnn_probe, patch_sample
+from ctharmony.evaluation.cnn_probe import CnnSettings, cnn_probe, patch_sample, train_probes
 from ctharmony.evaluation.patches import PatchSettings, body_patches
 
 PATCHES = PatchSettings(pixel_mm=1.0, pixels=16, smoothing_mm=0.6, per_scan=6)
-HOW = CnnSettings(PATCHES, folds=2, steps=40, batch=32, width=8, learning_rate=0.005)
+HOW = CnnSettings(
+    PATCHES, folds=2, steps=40, batch=32, width=8, learning_rate=0.005,
+    evidence_edges_per_mm=(0.05, 0.2, 0.5),
+)  # fmt: skip
 SUBJECTS = [f"s{index:02d}" for index in range(20)]
 LABELS = ["a", "b"] * 10
 
@@ -26,7 +29,8 @@ def patient(seed: int, width: float) -> np.ndarray:
 
 def probed(grain: dict[str, float], quick, seed: int = 0):
     found = [patient(100 * seed + i, grain[name]) for i, name in enumerate(LABELS)]
-    return cnn_probe(patch_sample(found, SUBJECTS, LABELS), HOW, quick)
+    sample = patch_sample(found, SUBJECTS, LABELS)
+    return cnn_probe(sample, train_probes(sample, HOW, quick), quick)
 
 
 def test_a_planted_texture_is_found(quick):
@@ -49,7 +53,7 @@ def test_the_same_seed_gives_the_same_answer(quick):
 def test_too_few_subjects_are_refused(quick):
     sample = patch_sample([patient(i, 0.0) for i in range(2)], ["p", "q"], ["a", "b"])
     with pytest.raises(ValueError, match="cannot be answered"):
-        cnn_probe(sample, HOW, quick)
+        train_probes(sample, HOW, quick)
 
 
 def picture(pixel: float) -> tuple[np.ndarray, np.ndarray, tuple[float, float, float]]:

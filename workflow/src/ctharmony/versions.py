@@ -21,8 +21,8 @@ VERSIONS = {
     "export": 1,
     "features": 1,
     "demonstrate": 1,
-    "evaluate": 6,
+    "evaluate": 7,
     "features_only": 2,
-    "report": 8,
+    "report": 9,
     "track": 1,
 }

@@ -5,6 +5,7 @@ trained on the subjects of the other folds with classes drawn equally often, and
 probabilities are the mean over its patches. Its score is that of the other probes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +31,8 @@ class CnnSettings:
         folds: by subject; steps: of Adam in each; batch: patches of a step.
         width: channels of the first layer, half of the second's.
         learning_rate: of Adam.
+        evidence_edges_per_mm: increasing edges of the bands that are taken from patches to see what
+            the network goes by, cycles/mm.
     """
 
     patches: PatchSettings
@@ -38,6 +41,7 @@ class CnnSettings:
     batch: int
     width: int
     learning_rate: float
+    evidence_edges_per_mm: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -66,38 +70,75 @@ def patch_sample(found: list[np.ndarray], subjects: list[str], labels: list[str]
     return PatchSample(patches, owner, *names)
 
 
-def cnn_probe(sample: PatchSample, how: CnnSettings, judged: ProbeSettings) -> ProbeResult:
-    """Probe the labels of `sample` out of fold by subject.
+@dataclass(frozen=True)
+class PatchProbe:
+    """A trained network that tells the class of patches.
+
+    Attributes:
+        network: on `two_channels`; typical: SD of texture that it was trained with, HU.
+        held: (scans,) bool, the scans that it never saw anything of.
+    """
+
+    network: nn.Module
+    typical: float
+    held: np.ndarray
+
+    @torch.no_grad()
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Probabilities (n, classes) of patches (n, pixels, pixels), HU."""
+        return torch.softmax(self.network(two_channels(patches, self.typical)), 1).numpy()
+
+
+def train_probes(sample: PatchSample, how: CnnSettings, judged: ProbeSettings) -> list[PatchProbe]:
+    """A probe for every fold by subject; classes are the sorted labels.
 
     Raises:
         ValueError: too few subjects or classes, as `refusal` says.
     """
-    labels, subjects = sample.labels, sample.subjects
-    if reason := refusal(labels, subjects, judged):
+    if reason := refusal(sample.labels, sample.subjects, judged):
         raise ValueError(reason)
-    classes, codes = np.unique(labels, return_inverse=True)
-    folds = subject_folds(labels, subjects, replace(judged, folds=how.folds))
-    channels = two_channels(sample.patches)
-    found = np.zeros((len(labels), len(classes)))
+    codes = np.unique(sample.labels, return_inverse=True)[1]
+    folds = subject_folds(sample.labels, sample.subjects, replace(judged, folds=how.folds))
+    typical = typical_texture(sample.patches)
+    channels = two_channels(sample.patches, typical)
+    found = []
     for fold in np.unique(folds):
         held = folds == fold
-        seen = held[sample.owner]
-        network = _trained(channels[~seen], codes[sample.owner[~seen]], how, judged.seed)
-        with torch.no_grad():
-            told = torch.softmax(network(channels[seen]), 1).numpy()
-        for scan in np.flatnonzero(held):
-            found[scan] = told[sample.owner[seen] == scan].mean(axis=0)
-    return judge(found, labels, subjects, tuple(map(str, classes)), judged)
+        given = ~held[sample.owner]
+        network = _trained(channels[given], codes[sample.owner[given]], how, judged.seed)
+        found.append(PatchProbe(network, typical, held))
+    return found
 
 
-def two_channels(patches: np.ndarray) -> torch.Tensor:
+def cnn_probe(
+    sample: PatchSample, probes: Sequence[PatchProbe], judged: ProbeSettings
+) -> ProbeResult:
+    """Each scan judged by the probe that never saw its subject: the mean over its patches."""
+    classes = np.unique(sample.labels)
+    found = np.zeros((len(sample.labels), len(classes)))
+    for probe in probes:
+        seen = probe.held[sample.owner]
+        told, owner = probe(sample.patches[seen]), sample.owner[seen]
+        for scan in np.flatnonzero(probe.held):
+            found[scan] = told[owner == scan].mean(axis=0)
+    return judge(found, sample.labels, sample.subjects, tuple(map(str, classes)), judged)
+
+
+def typical_texture(patches: np.ndarray) -> float:
+    """SD of the texture of the median patch, HU: edges would make all noise look alike."""
+    spread = _texture(patches.astype(np.float32)).std(axis=(1, 2))
+    return max(float(np.median(spread)), 1e-3) if len(patches) else 1.0
+
+
+def two_channels(patches: np.ndarray, typical: float) -> torch.Tensor:
     """(patches, 2, pixels, pixels): HU over FULL_HU, and the texture over its typical SD."""
     hu = patches.astype(np.float32)
-    texture = hu - uniform_filter(hu, (0, SURROUNDINGS, SURROUNDINGS), mode="nearest")
-    # the median patch: edges of bone and lung would make all noise look alike
-    typical = max(float(np.median(texture.std(axis=(1, 2)))), 1e-3) if len(hu) else 1.0
-    parts = (hu.clip(-FULL_HU, FULL_HU) / FULL_HU, (texture / typical).clip(-MOST_SD, MOST_SD))
-    return torch.from_numpy(np.stack(parts, axis=1))
+    texture = (_texture(hu) / typical).clip(-MOST_SD, MOST_SD)
+    return torch.from_numpy(np.stack((hu.clip(-FULL_HU, FULL_HU) / FULL_HU, texture), axis=1))
+
+
+def _texture(hu: np.ndarray) -> np.ndarray:
+    return hu - uniform_filter(hu, (0, SURROUNDINGS, SURROUNDINGS), mode="nearest")
 
 
 def network_of(classes: int, width: int) -> nn.Module:

@@ -46,6 +46,12 @@ def band_evidence_table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of evidence, one under the other; empty ones are passed over."""
+    known = [table for table in tables if len(table)]
+    return pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=list(COLUMNS))
+
+
 def _out_of_fold(
     features: FeatureSet, labels: np.ndarray, how: ProbeSettings
 ) -> dict[str, np.ndarray]:

@@ -9,9 +9,10 @@ import pandas as pd
 from ctharmony.evaluation.agreement import concordance, intraclass_correlation
 from ctharmony.evaluation.biology import effect_bias, factor_kind, probe_factor
 from ctharmony.evaluation.bootstrap import exact, unanswered
-from ctharmony.evaluation.cnn_probe import cnn_probe, patch_sample
+from ctharmony.evaluation.cnn_probe import cnn_probe, patch_sample, train_probes
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.metrics import metric_row
+from ctharmony.evaluation.patch_evidence import patch_evidence_table
 from ctharmony.evaluation.probes import PROBES, ProbeSettings, probe, refusal
 from ctharmony.evaluation.settings import EvaluationSettings
 from ctharmony.evaluation.streaming import Measured
@@ -58,12 +59,15 @@ def ask_scanner(
 
 def ask_network(
     findings: Findings, seen: FeatureSet, measured: Sequence[Measured], how: EvaluationSettings
-) -> None:
+) -> pd.DataFrame:
     """Probe the site with a network on the patches of one method's images.
 
     Args:
         findings: takes the answer; seen: names method and stage.
         measured: scans with their patches; how: settings.
+
+    Returns:
+        What the network went by, as `patch_evidence_table`; empty where it was refused.
     """
     own = [one for one in measured if seen.method in one.patches]
     sample = patch_sample(
@@ -75,9 +79,11 @@ def ask_network(
     if reason := refusal(sample.labels, sample.subjects, how.probes):
         nothing = unanswered(len(set(sample.subjects)))
         findings.refuse("site_auc_cnn", words, nothing, reason)
-    else:
-        result = cnn_probe(sample, how.cnn, how.probes)
-        findings.answer("site_auc_cnn", words, "cnn", result.auc, result.p_value)
+        return pd.DataFrame()
+    probes = train_probes(sample, how.cnn, how.probes)
+    result = cnn_probe(sample, probes, how.probes)
+    findings.answer("site_auc_cnn", words, "cnn", result.auc, result.p_value)
+    return patch_evidence_table(seen.method, sample, probes, how.cnn)
 
 
 def ask_biology(

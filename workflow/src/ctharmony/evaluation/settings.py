@@ -56,7 +56,7 @@ def evaluation_settings(block: Mapping[str, Any], seed: int) -> EvaluationSettin
     }
     return EvaluationSettings(
         probes=ProbeSettings(**block["probes"], seed=seed),
-        cnn=CnnSettings(**(block["cnn"] | {"patches": PatchSettings(**block["cnn"]["patches"])})),
+        cnn=_cnn_settings(block["cnn"]),
         paired=PairedSettings(**(paired | {"tissues_hu": tissues}), noise=noise),
         features=ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"])),
         covariates=tuple(block["covariates"]),
@@ -69,6 +69,12 @@ def evaluation_settings(block: Mapping[str, Any], seed: int) -> EvaluationSettin
         strongest_features=block["strongest_features"],
         feature_harmonizers=tuple(block["feature_harmonizers"]),
     )
+
+
+def _cnn_settings(block: Mapping[str, Any]) -> CnnSettings:
+    edges = tuple(map(float, block["evidence_edges_per_mm"]))
+    patches = PatchSettings(**block["patches"])
+    return CnnSettings(**{**block, "patches": patches, "evidence_edges_per_mm": edges})
 
 
 def noise_settings(block: Mapping[str, Any]) -> NoiseSettings:

@@ -15,7 +15,7 @@ from ctharmony.evaluation.disentanglement import (
     separated_predictability,
 )
 from ctharmony.evaluation.distances import SiteDistances
-from ctharmony.evaluation.explanation_rows import band_evidence_table
+from ctharmony.evaluation.explanation_rows import band_evidence_table, joined
 from ctharmony.evaluation.feature_harmonizers import harmonizer
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.learned import final_terms
@@ -103,17 +103,17 @@ def _images(
     labels = scanner_labels(given.scans)
     seen = _image_table(measured)
     shared = _comparable(seen, given.scans, "image", how, findings)
-    sets = []
+    sets, evidence = [], []
     for method in methods:
         table = shared[shared["method"] == method]
         sets.append(feature_set(table, given.scans, (method, "image", "image"), "image_"))
         ask_scanner(findings, sets[-1], labels, how.probes)
-        ask_network(findings, sets[-1], measured, how)
+        evidence.append(ask_network(findings, sets[-1], measured, how))
     return {
         "paired": paired,
         "bland_altman": bland_altman_table(paired, given.target),
         "site_divergence": pd.concat([one.table for one in distances], ignore_index=True),
-        "evidence": band_evidence_table(sets, labels["site"], how.probes),
+        "evidence": joined([band_evidence_table(sets, labels["site"], how.probes), *evidence]),
         "image_features": seen,
     }
 

@@ -26,7 +26,7 @@ SCANNER = ("site_auc_", "maker_auc_", "kernel_auc_")
 DISTANCES = {"js_nats": "Jensen-Shannon (nats)", "wasserstein_hu": "Wasserstein-1 (HU)"}
 MOST_SITES = 30  # in a matrix that can be read
 LEAST = -0.5  # R2 drawn: below 0 a trait could not be read, however far below
-STRONGEST = 12  # kinds of evidence drawn
+STRONGEST = 18  # kinds of evidence drawn
 
 
 def probes_section(model: ModelRecord) -> Section:
@@ -130,8 +130,9 @@ def _evidence(model: ModelRecord) -> list[Drawing]:
     ]  # fmt: skip
     label = "KL(p(site|x) || p(site|x without it)) (nats)"
     caption = (
-        "What gives the site away: how much a linear site probe's opinion changes when one kind of "
-        "evidence is taken from it. Circles before, diamonds after; 0 is no evidence left."
+        "What gives the site away: how much a site probe's opinion changes when one kind of "
+        "evidence is taken from it: the linear probe's for features; for patches the network's, "
+        "when a frequency band is taken out. Circles before, diamonds after; 0 is no evidence left."
     )
     return [drawing(figures.dumbbells(rows, label, None), "Evidence of the site", caption)]
 

@@ -6,6 +6,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FIRST = ("real", "workflow", "slurm", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole studies come first, so that at the end no worker is left alone with one of them."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        return (*LONGEST_FIRST, folder).index(folder)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

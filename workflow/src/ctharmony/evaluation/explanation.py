@@ -11,6 +11,7 @@ import numpy as np
 from scipy import fft
 
 from ctharmony.information.discrete import kl
+from ctharmony.quality import half_plane
 
 Predict = Callable[[np.ndarray], np.ndarray]
 FLOOR = 1e-6  # keeps the divergence finite where a forest answers with 0
@@ -72,9 +73,7 @@ def without_band(
 ) -> np.ndarray:
     """Images (n, rows, columns) without their content in [low, high) cycles/mm; the mean stays."""
     rows, columns = images.shape[-2:]
-    fy = fft.fftfreq(rows, spacing[0])[:, None]
-    fx = fft.rfftfreq(columns, spacing[1])[None]
-    radius = np.hypot(fy, fx)
+    radius = half_plane.frequencies((rows, columns), spacing)
     kept = ((radius < low) | (radius >= high)) | (radius == 0)
     return fft.irfft2(fft.rfft2(images) * kept, s=(rows, columns)).astype(images.dtype)
 

@@ -49,7 +49,7 @@ class EvaluationSettings:
 
 def evaluation_settings(block: Mapping[str, Any], seed: int) -> EvaluationSettings:
     """Read the block; it has been checked against its schema before."""
-    noise = noise_settings(block["noise"])
+    noise = NoiseSettings.from_dict(block["noise"])
     paired = dict(block["paired"])
     tissues = {
         name: (float(low), float(high)) for name, (low, high) in paired["tissues_hu"].items()
@@ -77,11 +77,6 @@ def _cnn_settings(block: Mapping[str, Any]) -> CnnSettings:
     return CnnSettings(**{**block, "patches": patches, "evidence_edges_per_mm": edges})
 
 
-def noise_settings(block: Mapping[str, Any]) -> NoiseSettings:
-    """Read a noise block."""
-    return NoiseSettings(**(dict(block) | {"tissue_hu": tuple(block["tissue_hu"])}))
-
-
 def radiomics_settings(block: Mapping[str, Any]) -> RadiomicsSettings:
     """Read the radiomics part of the `features` block."""
     return RadiomicsSettings(**(dict(block) | {"ranges_hu": _ranges(block["ranges_hu"])}))
@@ -89,7 +84,8 @@ def radiomics_settings(block: Mapping[str, Any]) -> RadiomicsSettings:
 
 def feature_settings(block: Mapping[str, Any]) -> FeatureSettings:
     """Read the `features` block."""
-    image = ImageFeatureSettings(noise_settings(block["noise"]), tuple(block["band_edges_per_mm"]))
+    noise = NoiseSettings.from_dict(block["noise"])
+    image = ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"]))
     return FeatureSettings(radiomics_settings(block["radiomics"]), image)
 
 

@@ -14,6 +14,7 @@ import scipy.fft
 from scipy import ndimage
 
 from ctharmony.harmonization.gains import Gains
+from ctharmony.quality import half_plane
 
 PAD = 8  # voxels; more than half of any kernel that the caps allow
 POWER_FLOOR = 1e-6
@@ -86,7 +87,7 @@ def make_plan(
         settings: bands.
     """
     padded = tuple(scipy.fft.next_fast_len(n + 2 * PAD, real=True) for n in shape)
-    frequency = radius(padded, spacing)
+    frequency = half_plane.frequencies(padded, spacing)
     at = np.append(0.0, gains.frequencies)
     signal, noise, power = (
         np.interp(frequency, at, np.append(start, curve)).astype(np.float32)
@@ -107,17 +108,9 @@ def make_plan(
     return Plan(tuple(shape), padded, signal, noise, tuple(bands), settings.noise_margin)
 
 
-def radius(shape: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
-    """Frequencies, cycles/mm, on the half plane of a real transform of `shape`; spacing in mm."""
-    fy = np.fft.fftfreq(shape[0], spacing[0])[:, None]
-    return np.hypot(fy, np.fft.rfftfreq(shape[1], spacing[1])[None])
-
-
 def _cell(padded: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
     """Weights (1, columns), 1/mm^2, that integrate a half plane's power over the whole plane."""
-    fx = np.fft.rfftfreq(padded[1], spacing[1])[None]
-    # the half plane's inner columns count twice
-    counts = np.where((fx > 0) & (fx < 0.5 / spacing[1]), 2.0, 1.0)
+    counts = half_plane.counts(padded[1], spacing[1])
     return counts / (padded[0] * spacing[0] * padded[1] * spacing[1])
 
 

@@ -7,6 +7,7 @@ import scipy.fft
 
 from ctharmony.harmonization import bands
 from ctharmony.harmonization.gains import Gains
+from ctharmony.quality import half_plane
 
 SIDE = 256  # voxels of the simulated slice
 SEED = 7
@@ -51,7 +52,7 @@ def _simulated(
     frequencies: np.ndarray, spacing: tuple[float, float], nps: np.ndarray
 ) -> np.ndarray:
     white = np.random.default_rng(SEED).standard_normal((SIDE, SIDE))
-    radius = bands.radius((SIDE, SIDE), spacing)
+    radius = half_plane.frequencies((SIDE, SIDE), spacing)
     gain = np.sqrt(np.interp(radius, frequencies, nps) / (spacing[0] * spacing[1]))
     return scipy.fft.irfft2(scipy.fft.rfft2(white) * gain, s=white.shape).astype(np.float32)
 

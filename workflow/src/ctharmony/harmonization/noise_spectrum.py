@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from ctharmony.harmonization import bands
 from ctharmony.harmonization.noise_level import Carried
+from ctharmony.quality import half_plane
 from ctharmony.quality.noise import (
     FREQUENCIES,
     NoiseSettings,
@@ -48,7 +49,7 @@ def level_spectrum(
     if len(patches) < how.min_patches:
         return plan
     wanted = ratio * power_spectrum(patches, spacing)
-    radius = bands.radius(plan.padded, spacing[1:])
+    radius = half_plane.frequencies(plan.padded, spacing[1:])
     for _ in range(ROUNDS):
         found = detrended(cut(carried(plan), corners, patches.shape[1:]))
         with np.errstate(divide="ignore", invalid="ignore"):

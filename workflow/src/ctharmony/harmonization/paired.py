@@ -10,6 +10,7 @@ from scipy import ndimage
 from ctharmony.harmonization import bands
 from ctharmony.harmonization.calibration import HIGHEST_HU, LOWEST_HU, HuCurve
 from ctharmony.harmonization.gains import Gains
+from ctharmony.quality import half_plane
 from ctharmony.quality.noise import FREQUENCIES, FREQUENCY_STEP
 
 SMOOTH_MM = 2.0
@@ -101,9 +102,8 @@ def _ring_sums(
     source: np.ndarray, target: np.ndarray, spacing: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     first, second = (scipy.fft.rfft2(plane) for plane in (source, target))
-    fy = np.fft.fftfreq(source.shape[0], spacing[1])[:, None]
-    fx = np.fft.rfftfreq(source.shape[1], spacing[2])[None]
-    ring = np.floor(np.hypot(fy, fx) / FREQUENCY_STEP).astype(int).ravel()
+    frequency = half_plane.frequencies(source.shape, spacing[1:])
+    ring = np.floor(frequency / FREQUENCY_STEP).astype(int).ravel()
     ring = np.minimum(ring, len(FREQUENCIES))
     length = len(FREQUENCIES) + 1
     cross = np.bincount(ring, (first.conj() * second).real.ravel(), minlength=length)

@@ -68,7 +68,5 @@ class TransportSettings:
                 float(cut["window_cycles"]),
                 float(cut["noise_margin"]),
             ),
-            noise=NoiseSettings(
-                **{**content["noise"], "tissue_hu": tuple(content["noise"]["tissue_hu"])}
-            ),
+            noise=NoiseSettings.from_dict(content["noise"]),
         )

@@ -4,12 +4,15 @@ Power spectra follow ICRU report 87 and AAPM TG-233: NPS = dx dy / sum(w^2) * me
 d being a detrended patch and w its window, so that the integral over frequency is the variance.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.fft
 from scipy import ndimage, stats
 
+from ctharmony.quality import half_plane
 from ctharmony.quality.histogram import mode, parabola_offset
 from ctharmony.quality.patches import (
     TREND_TERMS,
@@ -49,6 +52,11 @@ class NoiseSettings:
     min_patches: int
     max_patches: int
     min_body_fraction: float
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "NoiseSettings":
+        """Read a config block with exactly these keys."""
+        return cls(**{**content, "tissue_hu": tuple(content["tissue_hu"])})
 
 
 def noise_sd(
@@ -143,7 +151,9 @@ def power_spectrum(patches: np.ndarray, spacing: tuple[float, float, float]) -> 
         transformed = scipy.fft.rfft2(part * window, s=size)
         power += (transformed.real**2 + transformed.imag**2).sum(axis=0, dtype=np.float64)
     power *= spacing[1] * spacing[2] / (len(patches) * np.square(window, dtype=np.float64).sum())
-    return _radial(power, size, spacing)
+    curve = half_plane.radial(power, size, spacing[1:], FREQUENCY_STEP, FREQUENCIES.size)
+    curve[0.5 / max(spacing[1:]) < FREQUENCIES] = np.nan
+    return curve
 
 
 def noise_power(
@@ -233,18 +243,3 @@ def _usual(spread: np.ndarray) -> float:
 
 def _hann(length: int) -> np.ndarray:
     return np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
-
-
-def _radial(power: np.ndarray, size: list[int], spacing: tuple[float, float, float]) -> np.ndarray:
-    fy = np.fft.fftfreq(size[0], spacing[1])[:, None]
-    fx = np.fft.rfftfreq(size[1], spacing[2])[None]
-    ring = np.floor(np.hypot(fy, fx) / FREQUENCY_STEP).astype(int)
-    ring = np.minimum(ring, FREQUENCIES.size).ravel()
-    # the half plane stands for both halves: its inner columns count twice
-    twice = np.broadcast_to(np.where((fx > 0) & (fx < 0.5 / spacing[2]), 2.0, 1.0), power.shape)
-    sums = np.bincount(ring, (power * twice).ravel(), minlength=FREQUENCIES.size + 1)
-    counts = np.bincount(ring, twice.ravel(), minlength=FREQUENCIES.size + 1)
-    with np.errstate(invalid="ignore"):
-        curve = (sums / counts)[: FREQUENCIES.size]
-    curve[0.5 / max(spacing[1:]) < FREQUENCIES] = np.nan
-    return curve

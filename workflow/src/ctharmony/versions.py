@@ -21,6 +21,7 @@ VERSIONS = {
     "export": 1,
     "features": 1,
     "demonstrate": 1,
+    "confounding": 1,
     "evaluate": 7,
     "features_only": 2,
     "report": 9,

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ctharmony.evaluation.bootstrap import Estimate, interval, subject_weights, unanswered
@@ -27,6 +27,12 @@ def factor_kind(values: Sequence[object]) -> str:
         return "auc"
     numeric = pd.to_numeric(known, errors="coerce")
     return "r2" if known.nunique() > 2 and numeric.notna().all() else "none"
+
+
+def ridge_probe() -> Pipeline:
+    """Standardised ridge regression of a factor; missing values take the training median."""
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    return make_pipeline(imputer, StandardScaler(), RidgeCV(ALPHAS))
 
 
 def probe_factor(sample: Sample, values: Sequence[object], how: ProbeSettings) -> Estimate:
@@ -57,12 +63,7 @@ def _explained(sample: Sample, values: np.ndarray, how: ProbeSettings) -> Estima
         held = np.zeros(len(values), dtype=bool)
         held[test] = True
         train, unseen = sample.fold(held)
-        model = make_pipeline(
-            SimpleImputer(strategy="median", keep_empty_features=True),
-            StandardScaler(),
-            RidgeCV(ALPHAS),
-        ).fit(train, values[~held])
-        predicted[held] = model.predict(unseen)
+        predicted[held] = ridge_probe().fit(train, values[~held]).predict(unseen)
         expected[held] = values[~held].mean()
     errors = np.stack([np.square(values - predicted), np.square(values - expected)])
     weights = subject_weights(sample.subjects, how.bootstrap_repeats, how.seed)

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -212,4 +213,27 @@ def agreement(groups: Mapping[str, tuple[Any, Any]], unit: str) -> Figure:
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.set(xlabel=f"mean of the two scans ({unit})", ylabel=f"difference ({unit})")
     legend(axes, len(groups))
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def retention(table: pd.DataFrame, bar: float) -> Figure:
+    """Share of each factor's R2 that is kept against the confounding, a panel per method.
+
+    Args:
+        table: method, factor, correlation, kept, ci_low, ci_high; no answer is not-a-number.
+        bar: share that must be kept, marked by a dashed line.
+    """
+    answered = table.dropna(subset=["kept"])
+    methods, factors = list(table["method"].unique()), list(answered["factor"].unique())
+    figure, panels = new_axes(max(len(methods), 1), 3.6 * max(len(methods), 1), 3.4)
+    for axes, method in zip(panels, methods, strict=False):
+        for index, factor in enumerate(factors):
+            own = answered[(answered["method"] == method) & (answered["factor"] == factor)]
+            place = own["correlation"] + 0.012 * (index - len(factors) / 2)
+            reach = [(own["kept"] - own["ci_low"]).clip(0), (own["ci_high"] - own["kept"]).clip(0)]
+            axes.errorbar(place, own["kept"], reach, label=factor, **appearance(index))
+        axes.axhline(bar, color=MUTED, linestyle="--", linewidth=1)
+        axes.set(title=method, xlabel="correlation of site and factor", ylabel="share of R2 kept")
+    legend(panels[0], len(factors))
     return figure

@@ -14,7 +14,7 @@ VERSIONS = {
     "adapt": 1,
     "train_peer": 1,
     "baseline": 2,
-    "harmonize": 4,
+    "harmonize": 5,
     "traverse": 1,
     "package": 1,
     "fetch": 1,

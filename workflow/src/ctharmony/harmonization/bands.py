@@ -7,6 +7,7 @@ The signal part then takes the signal's gain, the rest the noise's.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -114,30 +115,39 @@ def _cell(padded: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
     return counts / (padded[0] * spacing[0] * padded[1] * spacing[1])
 
 
-def carry(plane: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+def carry(
+    plane: np.ndarray, plan: Plan, mean: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """A slice with its signal and its noise each multiplied by their gains.
 
     Args:
         plane: (rows, columns) float32 HU.
         plan: of `make_plan` for this shape.
+        mean: a noise-free slice to which the signal's gain is applied, and which is added.
 
     Returns:
         the carried slice, and the SD of the noise it still holds, both (rows, columns) HU.
     """
     transformed = _forward(plane, plan)
     low = 1.0 - sum(band.window for band in plan.bands)
-    base = plan.noise + low * (plan.signal - plan.noise)
-    result = _back(transformed * base, plan)
-    kept = np.zeros(plan.shape, dtype=np.float32)
+    base = transformed * (plan.noise + low * (plan.signal - plan.noise))
+    if mean is not None:
+        base += _forward(mean, plan) * plan.signal
+    result, kept = _back(base, plan), np.zeros(plan.shape, dtype=np.float32)
     gauge = _gauge_band(plan)
-    level = _noise_level(_back(transformed * gauge.window, plan), gauge)
+    gauged = _back(transformed * gauge.window, plan)
+    level = _noise_level(gauged, gauge)
     for band in plan.bands:
-        share = 0.0
         signal, noise = (_mean_gain(gain, band) for gain in (plan.signal, plan.noise))
-        if not band.same_gain:
-            share = _signal_share(_back(transformed * band.window, plan), band, level, plan.margin)
-            result += share * _back(transformed * band.window * (plan.signal - plan.noise), plan)
-        kept += band.noise_power * (noise + share * (signal - noise)) ** 2
+        if band.same_gain:
+            kept += np.float32(band.noise_power * noise**2)
+            continue
+        inside = transformed * band.window
+        share = _signal_share(
+            gauged if band is gauge else _back(inside, plan), band, level, plan.margin
+        )
+        result += share * _back(inside * (plan.signal - plan.noise), plan)
+        kept += band.noise_power * np.square(noise + share * (signal - noise))
     return result, np.sqrt(kept * level)
 
 
@@ -172,8 +182,15 @@ def _noise_level(highest: np.ndarray, band: Band) -> np.ndarray:
     sd = np.median(blocks.reshape(*blocks.shape[:2], -1), axis=-1) / NORMAL_MEDIAN
     level = ndimage.gaussian_filter(sd**2, 0.7, mode="nearest") / max(band.noise_power, POWER_FLOOR)
     level = np.clip(level, 0.05, 4.0)
-    fine = ndimage.zoom(level, BLOCK, order=1, mode="nearest", grid_mode=True)
-    return fine[: highest.shape[0], : highest.shape[1]].astype(np.float32)
+    rows, columns = (_between(*sides) for sides in zip(highest.shape, level.shape, strict=True))
+    return rows @ level.astype(np.float32) @ columns.T
+
+
+@cache
+def _between(voxels: int, blocks: int) -> np.ndarray:
+    """Weights (voxels, blocks) of linear interpolation between the centres of blocks."""
+    place = np.clip((np.arange(voxels) + 0.5) / BLOCK - 0.5, 0, blocks - 1)
+    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(blocks))).astype(np.float32)
 
 
 def _mean_gain(gain: np.ndarray, band: Band) -> float:

@@ -89,23 +89,26 @@ def transport(
     if decoded is not None and decoded.source.shape != hu.shape:
         raise ValueError(f"decoded {decoded.source.shape} is not on the scan's grid {hu.shape}")
     route = plan_route(hu.shape, spacing, operators, settings)
-    calibrated = blend_slices(route.curve(hu), route.slices)
+    # slice by slice: a whole scan's intermediate volumes would fill memory
+    calibrated = blend_slices(np.stack([route.curve(plane) for plane in hu]), route.slices)
     trust = settings.decoder_trust or 0.0
 
     def carry(index: int, plan: bands.Plan) -> tuple[np.ndarray, np.ndarray]:
-        means = _plane_means(decoded, index, replace(route, plan=plan), trust)
-        carried, noise = bands.carry(calibrated[index] - means[0], plan)
-        return carried + means[1], np.hypot(noise, means[2])
+        if decoded is None:
+            return bands.carry(calibrated[index], plan)
+        return _around(calibrated[index], decoded, index, replace(route, plan=plan), trust)
 
     plan = route.plan
     if settings.look == "match":
         some = np.unique(np.linspace(0, len(hu) - 1, LEVEL_SLICES).round().astype(int))
         shown = partial(_few, some, carry)
         plan = _levelled(plan, hu[some], shown, (*operators, settings), spacing)
-    result, spread = np.empty_like(calibrated), np.empty_like(calibrated)
-    for index in range(len(hu)):
-        result[index], spread[index] = carry(index, plan)
-    return _bounded(hu, result, spread, settings.change_bound_hu)
+    result, spread = np.empty_like(hu), np.empty_like(hu)
+    for index, plane in enumerate(hu):
+        carried, spread[index] = carry(index, plan)
+        result[index] = _bounded(plane, carried, settings.change_bound_hu)
+    change = np.subtract(result, hu, out=calibrated if calibrated.base is None else None)
+    return Harmonized(result, change, spread)
 
 
 def _few(
@@ -194,32 +197,31 @@ def noise_floor(operator: ScannerOperator, anatomy_per_mm: float) -> np.ndarray:
     return floor
 
 
-def _plane_means(
-    decoded: Decoded | None, index: int, route: Route, trust: float
-) -> tuple[np.ndarray | float, np.ndarray | float, np.ndarray | float]:
-    """Source mean after calibration, target mean, SD. `trust` draws the target mean from the
-    physics' rendering (0) to the network's (1)."""
-    if decoded is None:
-        return 0.0, 0.0, 0.0
-    source = route.curve(decoded.source[index])
-    rendered = bands.filtered(source, route.plan)
-    if trust == 0.0:
-        return source, rendered, 0.0
-    target = rendered + trust * (decoded.target[index] - rendered)
-    return source, target, trust * decoded.sd[index]
+def _around(
+    plane: np.ndarray, decoded: Decoded, index: int, route: Route, trust: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A slice carried around the decoder's mean, and the SD of what is left of its noise.
 
-
-def padding(hu: np.ndarray) -> np.ndarray:
-    """Voxels of padding: they and all their in-plane neighbours lie at the floor of the scale.
-
-    A single voxel at the floor is clipped air noise and is treated like any other.
+    `trust` draws the target mean from the physics' rendering of the source's (0) to the
+    network's (1).
     """
-    reach = (1, PADDING_SIDE, PADDING_SIDE)
-    return ndimage.maximum_filter(hu, reach, mode="nearest") <= LOWEST_HU
+    source = route.curve(decoded.source[index])
+    carried, noise = bands.carry(plane - source, route.plan, (1.0 - trust) * source)
+    if trust == 0.0:
+        return carried, noise
+    return carried + trust * decoded.target[index], np.hypot(noise, trust * decoded.sd[index])
 
 
-def _bounded(hu: np.ndarray, result: np.ndarray, spread: np.ndarray, bound: float) -> Harmonized:
-    change = np.clip(result - hu, -bound, bound)
-    change[padding(hu)] = 0.0
-    harmonized = np.clip(hu + change, np.minimum(hu, LOWEST_HU), HIGHEST_HU)
-    return Harmonized(harmonized, harmonized - hu, spread)
+def padding(plane: np.ndarray) -> np.ndarray:
+    """Pixels of padding: they and all their neighbours in the slice lie at the floor of the scale.
+
+    A single pixel at the floor is clipped air noise and is treated like any other.
+    """
+    return ndimage.maximum_filter(plane, PADDING_SIDE, mode="nearest") <= LOWEST_HU
+
+
+def _bounded(plane: np.ndarray, carried: np.ndarray, bound: float) -> np.ndarray:
+    """The carried slice, no pixel changed by more than `bound` HU and padding not at all."""
+    change = np.clip(carried - plane, -bound, bound)
+    change[padding(plane)] = 0.0
+    return np.clip(plane + change, np.minimum(plane, LOWEST_HU), HIGHEST_HU)

@@ -107,14 +107,19 @@ class ConfoundingStudy:
     def _features(self, rows: pd.DataFrame, harmonizer: ScanHarmonizer) -> pd.DataFrame:
         """Features of the scans as the harmonizer leaves them, in whole HU."""
         how, curves, found = feature_settings(self.block["features"]), read_curves(rows), []
+        known = {row["scan"]: row for row in self.before.to_dict("records")}
         for row in rows.to_dict("records"):
             scan = row["scan"]
             volume, mask = read_masked(row["folder"], scan)
             measured = Measured(row, curves[curves["scan"] == scan])
             result, reason = harmonizer.carry(volume.hu, volume.spacing, row["site"], measured)
             labels = np.rint(mask).astype(np.uint8)
-            features = scan_features(np.rint(result.hu), labels, volume.spacing, how)
-            found.append({"scan": scan, **features})
+            if np.array_equal(result.hu, volume.hu):
+                found.append(known[scan])
+            else:
+                found.append(
+                    {"scan": scan} | scan_features(np.rint(result.hu), labels, volume.spacing, how)
+                )
             LOGGER.info("%s: %s", scan, reason or "harmonized")
         return pd.DataFrame(found)
 

@@ -15,7 +15,8 @@ from ctharmony.model.spectrum import FREQUENCIES, read_scanner
 from ctharmony.model.vae import FactorisedVAE, resampled
 
 SITES_KEY = "sites"  # names as bytes: safetensors holds nothing but tensors
-BLOCK = 4  # slices decoded at once
+BLOCK = 4  # slabs at once
+PLANES = 8  # slices decoded at once
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ class TrainedModel:
         device = self.network.blur.device
         views = [self._row(z_s) for z_s in (z_s_source, z_s_target) if z_s is not None]
         results = [np.empty(hu.shape, np.float32) for _ in range(1 if len(views) == 1 else 3)]
-        for place, slabs in slab_blocks(hu):
-            parts = self._decode_block(slabs.to(device), spacing, views)
+        for place, planes in plane_blocks(hu):
+            parts = self._decode_block(planes.to(device), spacing, views)
             for result, part in zip(results, parts, strict=True):
                 result[place] = part.cpu().numpy()
         return tuple(results) if len(views) == 2 else (results[0], None, None)
@@ -165,18 +166,24 @@ class TrainedModel:
         return native.to(device), anchors.to(device)
 
     def _decode_block(
-        self, slabs: Tensor, spacing: tuple[float, float, float], views: list[Tensor]
+        self, planes: Tensor, spacing: tuple[float, float, float], views: list[Tensor]
     ) -> list[Tensor]:
-        """The first view's mean; with a second view its mean and the first's SD as well."""
-        on_grid, shape = to_common_grid(slabs, spacing, self.settings.network.grid_mm)
+        """The first view's mean; with a second view its mean and the first's SD as well.
+
+        `planes` (n + 2, 1, rows, columns): the block's slices between their neighbours.
+        """
+        on_grid, shape = to_common_grid(planes, spacing, self.settings.network.grid_mm)
+        # each slice is prepared once, though three slabs hold it
+        shown = self.network.canonical(on_grid, views[0].expand(len(planes), -1))
+        slabs = torch.cat([shown[:-2], shown[1:-1], shown[2:]], dim=1)
         rows = [view.expand(len(slabs), -1) for view in views]
-        z_b, _, features = self.network.encode_biology(on_grid, rows[0])
+        z_b, _, features = self.network.biology(slabs)
         means, log_sds = zip(
             *[self.network.decode(z_b, row, features) for row in rows], strict=True
         )
         shown = [*means, log_sds[0].exp()] if len(rows) > 1 else list(means)
         stack = torch.stack(shown, dim=1)
-        return list(from_common_grid(stack, shape, slabs.shape[-2:]).unbind(1))
+        return list(from_common_grid(stack, shape, planes.shape[-2:]).unbind(1))
 
 
 def packed(weights: Mapping[str, Tensor], sites: list[str]) -> dict[str, Tensor]:
@@ -195,6 +202,17 @@ def unpacked(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]
         raise ValueError("the weights name no sites; train the model again")
     sites = bytes(state[SITES_KEY].tolist()).decode().split("\n")
     return {name: value for name, value in state.items() if name != SITES_KEY}, sites
+
+
+def plane_blocks(hu: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+    """A volume a few slices at a time: their place, and these slices between their neighbours.
+
+    (n + 2, 1, rows, columns) float32; the end slices repeat.
+    """
+    for start in range(0, len(hu), PLANES):
+        place = slice(start, min(start + PLANES, len(hu)))
+        chosen = np.clip(np.arange(place.start - 1, place.stop + 1), 0, len(hu) - 1)
+        yield place, torch.from_numpy(hu[chosen].astype(np.float32))[:, None]
 
 
 def slab_blocks(hu: np.ndarray) -> Iterator[tuple[slice, Tensor]]:

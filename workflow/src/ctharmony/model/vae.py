@@ -88,15 +88,18 @@ class FactorisedVAE(nn.Module):
         return self.scanner(self.scanner.standardise(features, anchors))
 
     def encode_biology(self, image: Tensor, z_s: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """q(z_b|x, z_s) of slabs (m, 3, h, w) in HU on the common grid.
+        """q(z_b|x, z_s) of slabs (m, 3, h, w) in HU on the common grid."""
+        return self.biology(self.canonical(image, z_s))
+
+    def canonical(self, image: Tensor, z_s: Tensor) -> Tensor:
+        """What the encoder of z_b is shown of images (m, c, h, w) in HU: network units.
 
         The scanner's HU curve is undone and the image blurred to a resolution that every scanner
         has, so that what z_b could tell of the scanner is mostly gone before the first layer.
         """
         # blurred in HU, where noise has mean zero: after the bent scale its level would shift means
         smooth = _blurred(image.clamp(-1100.0, 3000.0), self.blur)
-        canonical = piecewise_linear(smooth, self.head.knots(z_s).detach(), self.head.tissues)
-        return self.biology(to_units(canonical))
+        return to_units(piecewise_linear(smooth, self.head.knots(z_s).detach(), self.head.tissues))
 
     def decode(
         self, z_b: Tensor, z_s: Tensor, features: list[Tensor] | None = None

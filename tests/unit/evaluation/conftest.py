@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+import scanner_effects
 from ctharmony.evaluation.probes import ProbeSettings
 from ctharmony.evaluation.report import blocks
+from ctharmony.evaluation.settings import EvaluationSettings
 
 
 @pytest.fixture
@@ -19,6 +21,18 @@ def quick() -> ProbeSettings:
         permutations=99,
         seed=0,
     )
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Tables and images of the small study with planted scanner effects."""
+    return scanner_effects.study()
+
+
+@pytest.fixture(scope="module")
+def how() -> EvaluationSettings:
+    """The shipped settings, cut down to seconds."""
+    return scanner_effects.quick_settings()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from ctharmony.evaluation.cnn_probe import CnnSettings, patch_sample, train_probes
 from ctharmony.evaluation.explanation import without_band
+from ctharmony.evaluation.explanation_rows import COLUMNS
 from ctharmony.evaluation.patch_evidence import patch_evidence_table
 from ctharmony.evaluation.patches import PatchSettings
 
@@ -28,7 +29,7 @@ def explained(patches: list[np.ndarray], quick) -> pd.DataFrame:
     sample = patch_sample(patches, SUBJECTS, LABELS)
     probes = train_probes(sample, HOW, quick)
     table = patch_evidence_table("none", sample, probes, HOW)
-    assert list(table.columns) == ["method", "site", "evidence", "kl_nats", "gain_nats", "n"]
+    assert tuple(table.columns) == COLUMNS
     assert set(table["site"]) == {"a", "b"} and (table["kl_nats"] >= 0).all()
     return table
 

@@ -11,7 +11,7 @@ from ctharmony.evaluation.report import (
     pictures,
     render_report,
 )
-from ctharmony.io.pictures import choose_scans, chosen_slices
+from ctharmony.quality.shown import choose_scans, chosen_slices
 from fabricated_study import chest
 from report_page import HOW, record, text_of
 

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import yaml
 
-import scanner_effects
 from ctharmony.evaluation.cases import StudyTables, list_cases, methods_of
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.gather import study_input
@@ -17,16 +16,6 @@ from ctharmony.evaluation.study import evaluate_study
 from ctharmony.evaluation.tables import feature_set
 from ctharmony.settings import features_block
 from scanner_effects import ROOT, SITES, Picture, reader, value
-
-
-@pytest.fixture(scope="module")
-def study():
-    return scanner_effects.study()
-
-
-@pytest.fixture(scope="module")
-def how():
-    return scanner_effects.quick_settings()
 
 
 def test_a_scan_without_an_image_becomes_a_note(study, how):
@@ -45,12 +34,10 @@ def test_a_scan_without_an_image_becomes_a_note(study, how):
     def broken(path: str) -> Picture:
         raise ValueError(f"{path} cannot be read")
 
-    found = measure_case(cases["far-t0"], broken, how.paired, (how.features, how.cnn.patches))
+    found = measure_case(cases["far-t0"], broken, how.paired, how.seen)
     assert found.faults == ["far, far-t0: in/far/far-t0.nii.gz cannot be read"]
     cropped = {name: array[:2] if "mask" in name else array for name, array in images.items()}
-    found = measure_case(
-        cases["far-t1"], reader(cropped), how.paired, (how.features, how.cnn.patches)
-    )
+    found = measure_case(cases["far-t1"], reader(cropped), how.paired, how.seen)
     assert "shape" in found.faults[0] and not found.features
 
 
@@ -67,10 +54,7 @@ def test_a_study_of_one_scan_a_site_says_what_it_cannot_answer(study, how):
         "history": pd.DataFrame(),
     }
     cases = list_cases(files)
-    measured = [
-        measure_case(case, reader(images), how.paired, (how.features, how.cnn.patches))
-        for case in cases
-    ]
+    measured = [measure_case(case, reader(images), how.paired, how.seen) for case in cases]
     found = evaluate_study(study_input(files, numbers, "near"), measured, how)
     assert np.isnan(value(found, "site_auc_linear", "none"))
     notes = found["notes"].query("question == 'site_auc_linear'")["reason"]

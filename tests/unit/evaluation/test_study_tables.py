@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import scanner_effects
 from ctharmony.evaluation.bound import PairedBound
 from ctharmony.evaluation.cases import list_cases
 from ctharmony.evaluation.gather import gather, study_input
@@ -14,16 +13,6 @@ from ctharmony.evaluation.metrics import COLUMNS
 from ctharmony.evaluation.streaming import measure_case
 from ctharmony.evaluation.study import evaluate_study
 from scanner_effects import SITES, reader, value
-
-
-@pytest.fixture(scope="module")
-def study():
-    return scanner_effects.study()
-
-
-@pytest.fixture(scope="module")
-def how():
-    return scanner_effects.quick_settings()
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +32,8 @@ def evaluated(study, how) -> dict[str, pd.DataFrame]:
         gap = float(np.mean([(target - source)[body].mean() for source, target, body, _ in pairs]))
         return lambda hu, spacing: hu + gap
 
-    seen = (how.features, how.cnn.patches)
     bound = PairedBound(cases, read, mean_shift, 2, "near")
-    measured = [measure_case(case, read, how.paired, seen, bound) for case in cases]
+    measured = [measure_case(case, read, how.paired, how.seen, bound) for case in cases]
     return evaluate_study(study_input(files, numbers, "near"), measured, how)
 
 

@@ -70,8 +70,8 @@ def _draw(panels: dict[str, Path], first: Path) -> bytes:
     import matplotlib
 
     from ctharmony.evaluation.figures import STYLE, new_axes, save
-    from ctharmony.io.pictures import chosen_slices
     from ctharmony.io.volumes import read_volume
+    from ctharmony.quality.shown import chosen_slices
 
     mask = read_volume(first.with_name(first.name.replace(".nii.gz", "_mask.nii.gz"))).hu
     index = chosen_slices(mask.astype("uint8"), 1)[0]

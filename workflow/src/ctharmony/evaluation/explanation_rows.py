@@ -1,4 +1,4 @@
-"""Where the site's signature sits in the image features, before and after, as evidence.tsv."""
+"""Where a probe's evidence sits, before and after, as evidence.tsv."""
 
 import re
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ctharmony.evaluation.explanation import evidence, gain, without_features
+from ctharmony.evaluation.explanation import evidence, without_features
 from ctharmony.evaluation.feature_harmonizers import fill_missing
 from ctharmony.evaluation.probes import ProbeSettings, linear_probe, refusal, subject_folds
 from ctharmony.evaluation.tables import FeatureSet
 
-COLUMNS = ("method", "site", "evidence", "kl_nats", "gain_nats", "n")
+COLUMNS = ("question", "probe", "method", "site", "evidence", "kl_nats", "gain_nats", "n")
 
 
 def evidence_groups(names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -42,8 +42,27 @@ def band_evidence_table(
         for name, values in _out_of_fold(features, known, how).items():
             for site in np.unique(known):
                 own = values[known == site]
-                rows.append((features.method, site, name, *own.mean(axis=0), len(own)))
+                words = ("site", "linear", features.method, site, name)
+                rows.append((*words, *own.mean(axis=0), len(own)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def mean_by_site(
+    parts: Sequence[pd.DataFrame], method: str, question: str, probe: str
+) -> pd.DataFrame:
+    """Evidence of patches as rows of evidence.tsv: means over a scan's, then over a site's scans.
+
+    Args:
+        parts: frames with scan, site, evidence, kl_nats and gain_nats, one row per patch.
+        method, question, probe: what all are about.
+    """
+    kinds = ["site", "evidence"]
+    found = pd.concat(parts, ignore_index=True)
+    by_scan = found.groupby([*kinds, "scan"], sort=False, as_index=False).mean()
+    table = by_scan.groupby(kinds, sort=False, as_index=False).agg(
+        kl_nats=("kl_nats", "mean"), gain_nats=("gain_nats", "mean"), n=("scan", "size")
+    )
+    return table.assign(question=question, probe=probe, method=method)[list(COLUMNS)]
 
 
 def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -64,9 +83,8 @@ def _out_of_fold(
         train, test = fill_missing(*features.sample.fold(held))
         model = linear_probe(how).fit(train, labels[~held])
         truth = np.searchsorted(model.classes_, labels[held])
-        usual = np.median(train, axis=0)
+        usual, whole = np.median(train, axis=0), model.predict_proba(test)
         for name, columns in groups.items():
-            without = without_features(test, columns, usual)
-            found[name][held, 0] = evidence(model.predict_proba, test, without)
-            found[name][held, 1] = gain(model.predict_proba, test, without, truth)
+            without = model.predict_proba(without_features(test, columns, usual))
+            found[name][held] = np.column_stack(evidence(whole, without, truth))
     return found

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation.bootstrap import Estimate, unanswered
+from ctharmony.evaluation.cases import OURS, UNTOUCHED
 from ctharmony.evaluation.feature_harmonizers import fill_missing, table_harmonizer
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.multiple_testing import site_differences
 from ctharmony.evaluation.probes import PROBES, ProbeSettings, Sample, probe, refusal
 from ctharmony.evaluation.tables import FeatureSet
 
-UNTOUCHED, OURS = "none", "ctharmony"
 STAGE, PART = "features", "table"
 
 

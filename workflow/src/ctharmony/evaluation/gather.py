@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ctharmony.evaluation.cases import USABLE, StudyTables
-from ctharmony.evaluation.study import OURS, StudyInput
+from ctharmony.evaluation.cases import OURS, USABLE, StudyTables
+from ctharmony.evaluation.study import StudyInput
 
 ReadTable = Callable[[Path], pd.DataFrame]
 

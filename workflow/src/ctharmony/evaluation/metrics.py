@@ -19,6 +19,8 @@ UNITS = {
     "biology_r2_": "R2",
     "biology_auc_": "AUC",
     "effect_bias_": "correlation",
+    "site_evidence_nats": "nats",
+    "trait_evidence_nats": "nats",
     "paired_mae_hu": "HU",
     "clean_mae_hu": "HU",
     "paired_rmse_hu": "HU",

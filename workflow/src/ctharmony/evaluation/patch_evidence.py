@@ -1,14 +1,13 @@
 """Which frequency bands of an image a network probe of the site goes by."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation.cnn_probe import CnnSettings, PatchProbe, PatchSample
-from ctharmony.evaluation.explanation import band_evidence, gain, without_band
-from ctharmony.evaluation.explanation_rows import COLUMNS
+from ctharmony.evaluation.explanation import evidence, removed_bands
+from ctharmony.evaluation.explanation_rows import mean_by_site
 
 
 def patch_evidence_table(
@@ -24,23 +23,16 @@ def patch_evidence_table(
         how: names the bands.
     """
     parts = [part for probe in probes for part in _bands(sample, probe, how)]
-    kinds = ["method", "site", "evidence"]
-    found = pd.concat(parts, ignore_index=True).assign(method=method)
-    by_scan = found.groupby([*kinds, "scan"], sort=False, as_index=False).mean()
-    table = by_scan.groupby(kinds, sort=False, as_index=False).agg(
-        kl_nats=("kl_nats", "mean"), gain_nats=("gain_nats", "mean"), n=("scan", "size")
-    )
-    return table[list(COLUMNS)]
+    return mean_by_site(parts, method, "site", "network")
 
 
 def _bands(sample: PatchSample, probe: PatchProbe, how: CnnSettings) -> Iterator[pd.DataFrame]:
     seen = probe.held[sample.owner]
     patches, owner = sample.patches[seen], sample.owner[seen]
     truth = np.searchsorted(np.unique(sample.labels), sample.labels[owner])
+    whole = probe(patches)
     spacing = (how.patches.pixel_mm,) * 2
-    moved = band_evidence(probe, patches, spacing, how.evidence_edges_per_mm)
-    for values, (low, high) in zip(moved, pairwise(how.evidence_edges_per_mm), strict=True):
-        toward = gain(probe, patches, without_band(patches, spacing, low, high), truth)
-        content = {"scan": owner, "site": sample.labels[owner]}
-        content["evidence"] = f"patch_{low:g}_to_{high:g}_per_mm"
-        yield pd.DataFrame(content | {"kl_nats": values, "gain_nats": toward})
+    for name, without in removed_bands(patches, spacing, how.evidence_edges_per_mm):
+        moved = evidence(whole, probe(without), truth)
+        content = {"scan": owner, "site": sample.labels[owner], "evidence": name}
+        yield pd.DataFrame(content | {"kl_nats": moved.kl, "gain_nats": moved.gain})

@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ctharmony.evaluation.cases import OURS, UNTOUCHED
 from ctharmony.evaluation.cnn_probe import CnnSettings
+from ctharmony.evaluation.descriptors import DescriptorSettings
 from ctharmony.evaluation.feature_row import FeatureSettings
 from ctharmony.evaluation.feature_study import FeatureStudySettings
 from ctharmony.evaluation.image_features import ImageFeatureSettings
 from ctharmony.evaluation.paired import PairedSettings
 from ctharmony.evaluation.patches import PatchSettings
+from ctharmony.evaluation.place_rows import ExplanationSettings
 from ctharmony.evaluation.probes import ProbeSettings
 from ctharmony.evaluation.radiomics import RadiomicsSettings
+from ctharmony.evaluation.slice_windows import WindowSettings
+from ctharmony.evaluation.streaming import SeenSettings
 from ctharmony.quality.noise import NoiseSettings
 
 
@@ -20,7 +25,8 @@ class EvaluationSettings:
     """Everything `evaluate` needs to know.
 
     Attributes:
-        probes, cnn, paired, features: settings of those measures.
+        probes, cnn, paired, explanation: settings of those measures.
+        seen: what the probes see of an image.
         covariates: columns of the manifest that are biology where no truth is known.
         overlap_minimum: overlap of a covariate below which two sites are not comparable.
         known_share: share of every site's scans that must know a feature for it to be compared.
@@ -35,7 +41,8 @@ class EvaluationSettings:
     probes: ProbeSettings
     cnn: CnnSettings
     paired: PairedSettings
-    features: ImageFeatureSettings
+    explanation: ExplanationSettings
+    seen: SeenSettings
     covariates: tuple[str, ...]
     overlap_minimum: float
     known_share: float
@@ -54,11 +61,17 @@ def evaluation_settings(block: Mapping[str, Any], seed: int) -> EvaluationSettin
     tissues = {
         name: (float(low), float(high)) for name, (low, high) in paired["tissues_hu"].items()
     }
+    probes, cnn = ProbeSettings(**block["probes"], seed=seed), _cnn_settings(block["cnn"])
+    paired = PairedSettings(**(paired | {"tissues_hu": tissues}), noise=noise)
+    explanation = _explanation(block["explanation"], probes, cnn, tissues)
+    windows = WindowSettings(cnn.patches, explanation.descriptors, explanation.step_mm)
+    image = ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"]))
     return EvaluationSettings(
-        probes=ProbeSettings(**block["probes"], seed=seed),
-        cnn=_cnn_settings(block["cnn"]),
-        paired=PairedSettings(**(paired | {"tissues_hu": tissues}), noise=noise),
-        features=ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"])),
+        probes=probes,
+        cnn=cnn,
+        paired=paired,
+        explanation=explanation,
+        seen=SeenSettings(image, cnn.patches, windows, (UNTOUCHED, OURS)),
         covariates=tuple(block["covariates"]),
         overlap_minimum=block["overlap_minimum"],
         known_share=block["known_share"],
@@ -75,6 +88,19 @@ def _cnn_settings(block: Mapping[str, Any]) -> CnnSettings:
     edges = tuple(map(float, block["evidence_edges_per_mm"]))
     patches = PatchSettings(**block["patches"])
     return CnnSettings(**{**block, "patches": patches, "evidence_edges_per_mm": edges})
+
+
+def _explanation(
+    block: Mapping[str, Any],
+    probes: ProbeSettings,
+    cnn: CnnSettings,
+    tissues: Mapping[str, tuple[float, float]],
+) -> ExplanationSettings:
+    grey = tuple(map(float, block["grey_edges_hu"]))
+    numbers = (cnn.patches.pixel_mm, grey, cnn.evidence_edges_per_mm, tissues)
+    own = {**block, "traits": tuple(block["traits"])}
+    del own["grey_edges_hu"]
+    return ExplanationSettings(**own, descriptors=DescriptorSettings(*numbers), probes=probes)
 
 
 def radiomics_settings(block: Mapping[str, Any]) -> RadiomicsSettings:

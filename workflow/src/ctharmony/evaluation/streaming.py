@@ -16,6 +16,7 @@ from ctharmony.evaluation.paired import (
     prepare_truth,
 )
 from ctharmony.evaluation.patches import PatchSettings, body_patches
+from ctharmony.evaluation.slice_windows import Windows, WindowSettings, slice_windows
 from ctharmony.quality.histogram import histogram
 
 
@@ -31,6 +32,22 @@ Read = Callable[[str], Scan]
 Derive = Callable[[Case, Scan], Mapping[str, np.ndarray]]
 
 
+@dataclass(frozen=True)
+class SeenSettings:
+    """What the probes see of an image.
+
+    Attributes:
+        image: features of the whole; patches: body patches.
+        windows: places of one slice.
+        mapped: methods whose places are looked at.
+    """
+
+    image: ImageFeatureSettings
+    patches: PatchSettings
+    windows: WindowSettings
+    mapped: tuple[str, ...]
+
+
 @dataclass
 class Measured:
     """What one scan gave.
@@ -40,6 +57,7 @@ class Measured:
         histograms: method -> (bins,) probabilities inside the body.
         features: method -> image features by name.
         patches: method -> (n, pixels, pixels) HU on the common pixel.
+        windows: method -> places of one slice.
         paired: (method, metric, value) where there is a truth.
         faults: sentences about what could not be measured.
     """
@@ -48,6 +66,7 @@ class Measured:
     histograms: dict[str, np.ndarray] = field(default_factory=dict)
     features: dict[str, dict[str, float]] = field(default_factory=dict)
     patches: dict[str, np.ndarray] = field(default_factory=dict)
+    windows: dict[str, Windows] = field(default_factory=dict)
     paired: list[tuple[str, str, float]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -57,9 +76,9 @@ class Measured:
         hu: np.ndarray,
         labels: np.ndarray,
         spacing: tuple[float, float, float],
-        how: ImageFeatureSettings,
+        how: SeenSettings,
     ) -> None:
-        """Add the histogram and image features of one version.
+        """Add the histogram and whatever probes see of one version.
 
         Raises:
             ValueError: image and labels differ in shape.
@@ -67,7 +86,10 @@ class Measured:
         if hu.shape != labels.shape:
             raise ValueError(f"the image has the shape {hu.shape}, its mask {labels.shape}")
         self.histograms[method] = histogram(hu, labels > 0)
-        self.features[method] = image_features(hu, labels, spacing, how)
+        self.features[method] = image_features(hu, labels, spacing, how.image)
+        self.patches[method] = body_patches(hu, labels, spacing, how.patches, self.case.scan)
+        if method in how.mapped:
+            self.windows[method] = slice_windows(hu, labels, spacing, how.windows)
 
     def judge(
         self,
@@ -92,7 +114,7 @@ def measure_case(
     case: Case,
     read: Read,
     paired: PairedSettings,
-    features: tuple[ImageFeatureSettings, PatchSettings],
+    seen: SeenSettings,
     derive: Derive = nothing_derived,
 ) -> Measured:
     """Measure every version of a scan; a version that fails becomes a fault, not an end.
@@ -100,7 +122,7 @@ def measure_case(
     Args:
         case: the scan; read: reads a version of it; derive: makes further ones.
         paired: measures against its truth.
-        features: what the probes see of it, as numbers and as patches.
+        seen: what the probes see of it.
     """
     found = Measured(case)
     try:
@@ -113,10 +135,7 @@ def measure_case(
     for method, path in case.images.items():
         try:
             hu = untouched.hu if method == UNTOUCHED else read(path).hu
-            found.see(method, hu, labels, untouched.spacing, features[0])
-            found.patches[method] = body_patches(
-                hu, labels, untouched.spacing, features[1], case.scan
-            )
+            found.see(method, hu, labels, untouched.spacing, seen)
             found.judge(method, hu, labels, truth, paired)
         except (ValueError, OSError) as error:
             found.faults.append(f"{case.site}, {case.scan}, {method}: {error}")

@@ -3,17 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation.agreement_rows import bland_altman_table, paired_rows, paired_table
 from ctharmony.evaluation.bootstrap import exact
-from ctharmony.evaluation.cases import UNTOUCHED, methods_of
-from ctharmony.evaluation.disentanglement import (
-    dci,
-    mutual_information_gap,
-    separated_predictability,
-)
+from ctharmony.evaluation.cases import OURS, UNTOUCHED, methods_of
+from ctharmony.evaluation.disentanglement_rows import disentanglement_rows
 from ctharmony.evaluation.distances import SiteDistances
 from ctharmony.evaluation.explanation_rows import band_evidence_table, joined
 from ctharmony.evaluation.feature_harmonizers import harmonizer
@@ -22,6 +17,7 @@ from ctharmony.evaluation.learned import final_terms
 from ctharmony.evaluation.metrics import metric_row
 from ctharmony.evaluation.multiple_testing import differing_share, site_differences
 from ctharmony.evaluation.overlap import overlap_table
+from ctharmony.evaluation.place_rows import explain_places
 from ctharmony.evaluation.questions import (
     agreement_metrics,
     ask_biology,
@@ -41,7 +37,6 @@ from ctharmony.evaluation.tables import (
     known_at_every_site,
 )
 
-OURS = "ctharmony"
 RADIOMICS = ("body_", "lung_")
 LATENT_PARTS = {"biology": "z_b_", "scanner": "z_s_"}
 
@@ -74,7 +69,9 @@ def evaluate_study(
     """Every table of the evaluation by name; `metrics` holds the summary."""
     findings = Findings()
     factors = factor_table(given.scans, given.truth, how.covariates)
-    tables = _images(given, measured, how, findings)
+    tables = _images(given, measured, how, findings) | _probed(
+        given, measured, factors, how, findings
+    )
     tables |= _features(given, factors, how, findings)
     _latents(given, factors, how, findings)
     if len(given.history):
@@ -100,20 +97,35 @@ def _images(
     distances = [SiteDistances(measured, method, how.distance_repeats, seed) for method in methods]
     for one in distances:
         findings.metrics += one.rows(given.target)
-    labels = scanner_labels(given.scans)
-    seen = _image_table(measured)
-    shared = _comparable(seen, given.scans, "image", how, findings)
-    sets, evidence = [], []
-    for method in methods:
-        table = shared[shared["method"] == method]
-        sets.append(feature_set(table, given.scans, (method, "image", "image"), "image_"))
-        ask_scanner(findings, sets[-1], labels, how.probes)
-        evidence.append(ask_network(findings, sets[-1], measured, how))
     return {
         "paired": paired,
         "bland_altman": bland_altman_table(paired, given.target),
         "site_divergence": pd.concat([one.table for one in distances], ignore_index=True),
-        "evidence": joined([band_evidence_table(sets, labels["site"], how.probes), *evidence]),
+    }
+
+
+def _probed(
+    given: StudyInput,
+    measured: Sequence[Measured],
+    factors: pd.DataFrame,
+    how: EvaluationSettings,
+    findings: Findings,
+) -> dict[str, pd.DataFrame]:
+    """What probes read in the images of every method, and by what."""
+    labels = scanner_labels(given.scans)
+    seen = _image_table(measured)
+    shared = _comparable(seen, given.scans, "image", how, findings)
+    sets, evidence = [], []
+    for method in methods_of([one.case for one in measured]):
+        table = shared[shared["method"] == method]
+        sets.append(feature_set(table, given.scans, (method, "image", "image"), "image_"))
+        ask_scanner(findings, sets[-1], labels, how.probes)
+        evidence.append(ask_network(findings, sets[-1], measured, how))
+    places, maps = explain_places(findings, measured, sets, factors, how.explanation)
+    bands = band_evidence_table(sets, labels["site"], how.probes)
+    return {
+        "evidence": joined([bands, *evidence, places]),
+        "evidence_map": maps,
         "image_features": seen,
     }
 
@@ -196,33 +208,7 @@ def _latents(
         ask_scanner(findings, found, labels, how.probes)
         ask_biology(findings, found, factors, how.probes)
     both = feature_set(given.latents, given.scans, (OURS, "latent", "all"), ("z_s_", "z_b_"))
-    findings.metrics += _disentanglement(both, factors, how)
-
-
-def _disentanglement(
-    latents: FeatureSet, factors: pd.DataFrame, how: EvaluationSettings
-) -> list[dict[str, object]]:
-    """MIG, SAP and DCI of all latents against the site and the factors that every scan knows."""
-    table = aligned(factors, latents.scans)
-    table = table.loc[:, table.notna().all()]
-    site = pd.factorize(latents.sample.sites, sort=True)[0].astype(float)
-    known = np.column_stack([site, table.to_numpy(dtype=float)])
-    values = latents.sample.features
-    subjects = len(set(latents.sample.subjects))
-    if len(values) < 2 * how.probes.folds or values.shape[1] < 2:
-        return []
-    score = dci(values, known, how.probes.folds, how.probes.seed)
-    found = {
-        "mig": mutual_information_gap(values, known),
-        "sap": separated_predictability(values, known),
-        "dci_disentanglement": score.disentanglement,
-        "dci_completeness": score.completeness,
-        "dci_informativeness": score.informativeness,
-    }
-    return [
-        metric_row(name, latents.method, "latent", exact(value, subjects))
-        for name, value in found.items()
-    ]
+    findings.metrics += disentanglement_rows(both, factors, how.probes)
 
 
 def _overlap(

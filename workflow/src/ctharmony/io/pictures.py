@@ -1,7 +1,7 @@
 """Reads slices and pictures of scans to be shown, and chooses which."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.io.volumes import read_volume
+from ctharmony.quality.shown import Place, choose_scans, chosen_slices
 
-Place = tuple[str, str]  # site, scan
 LOGGER = logging.getLogger("ctharmony")
 
 
@@ -55,48 +55,11 @@ def middle_slice(path: Path) -> np.ndarray:
     return volume.hu[chosen_slices(_mask(path, volume.hu.shape), 1)[0]].copy()
 
 
-def chosen_slices(mask: np.ndarray, count: int) -> list[int]:
-    """Slice numbers evenly spread over those with lung (2), else body (1), else all.
-
-    Args:
-        mask: (slices, rows, columns); count: at most this many, at least one.
-    """
-    for label in (2, 1, 0):
-        inside = np.flatnonzero((mask >= label).any(axis=(1, 2)))
-        if len(inside):
-            break
-    shares = (np.arange(count) + 1) / (count + 1)
-    return sorted({int(inside[round(float(share) * (len(inside) - 1))]) for share in shares})
-
-
 def _mask(scan: Path, shape: tuple[int, ...]) -> np.ndarray:
     path = scan.with_name(scan.name.replace(".nii.gz", "_mask.nii.gz"))
     if not path.is_file():
         return np.ones(shape, dtype=np.uint8)
     return read_volume(path).hu.astype(np.uint8)
-
-
-def choose_scans(
-    scans: pd.DataFrame, available: Collection[Place], per_site: int, total: int, last: str = ""
-) -> list[Place]:
-    """(site, scan) pairs to show: subjects seen at most sites first, sites taking turns.
-
-    Args:
-        scans: rows with site, scan, subject.
-        available: (site, scan) pairs that have a picture to show.
-        per_site: most scans of one site.
-        total: most scans in all.
-        last: a site that comes after all others, for the target, whose scans do not change.
-    """
-    if scans.empty or not available:
-        return []
-    kept = scans[[pair in available for pair in zip(scans["site"], scans["scan"], strict=True)]]
-    kept = kept.assign(
-        seen=-kept.groupby("subject")["site"].transform("nunique"), late=kept["site"] == last
-    ).sort_values(["seen", "subject", "site", "scan"])
-    kept = kept.assign(turn=kept.groupby("site").cumcount())
-    kept = kept[kept["turn"] < per_site].sort_values(["turn", "late", "site"], kind="stable")
-    return list(zip(kept["site"], kept["scan"], strict=True))[:total]
 
 
 def examples(
@@ -110,29 +73,35 @@ def examples(
         settings: example_scans, example_total, example_slices.
         model: whose harmonized scans are shown; target: site that comes last.
     """
-    before = _scans(given.ingested)
-    own = [folder for folder in given.harmonized if Path(folder).parts[-3] == model]
-    after = {place: path for place, path in places(own, ".nii.gz").items() if place in before}
-    numbers = (settings.example_scans, settings.example_total)
-    return [
-        {"site": place[0], "scan": place[1], "model": model, **content}
-        for place in choose_scans(scans, after, *numbers, target)
-        for content in _tried(example_slices, before[place], after[place], settings.example_slices)
-    ]
+    per_site, total = settings.example_scans, settings.example_total
+    found = _both(given, model)
+    chosen = choose_scans(scans, found, per_site, total, target)
+    return _shown(found, chosen, model, settings.example_slices)
 
 
 def page_examples(
     scans: pd.DataFrame, given: Any, settings: Any, model: str
 ) -> list[dict[str, Any]]:
     """One slice before and after of up to `scan_pictures` scans; arguments as for `examples`."""
+    found, count = _both(given, model), settings.scan_pictures
+    return _shown(found, choose_scans(scans, found, count, count), model, 1)
+
+
+def _both(given: Any, model: str) -> dict[Place, tuple[Path, Path]]:
+    """(site, scan) -> files before and after harmonization by `model`."""
     before = _scans(given.ingested)
     own = [folder for folder in given.harmonized if Path(folder).parts[-3] == model]
-    after = {place: path for place, path in places(own, ".nii.gz").items() if place in before}
-    count = settings.scan_pictures
+    after = places(own, ".nii.gz")
+    return {place: (before[place], path) for place, path in after.items() if place in before}
+
+
+def _shown(
+    found: Mapping[Place, tuple[Path, Path]], chosen: Iterable[Place], model: str, count: int
+) -> list[dict[str, Any]]:
     return [
-        {"site": place[0], "scan": place[1], "model": model, **content}
-        for place in choose_scans(scans, after, count, count)
-        for content in _tried(example_slices, before[place], after[place], 1)
+        {"site": site, "scan": scan, "model": model, **content}
+        for site, scan in chosen
+        for content in _tried(example_slices, *found[site, scan], count)
     ]
 
 

@@ -55,7 +55,7 @@ def measure_scans(
         measure_case,
         read=read_volume,
         paired=settings.paired,
-        features=(settings.features, settings.cnn.patches),
+        seen=settings.seen,
         derive=bound,
     )
     with ThreadPoolExecutor(threads) as workers:

@@ -7,6 +7,8 @@ from matplotlib import colormaps
 from PIL import Image
 
 BODY_MARGIN = 8
+TELLING, MISLEADING = (230.0, 110.0, 0.0), (0.0, 114.0, 230.0)  # RGB
+DENSEST = 0.65  # share of colour over the grey at most
 
 
 def window(hu: np.ndarray, level: float, width: float) -> np.ndarray:
@@ -40,6 +42,17 @@ def change_colours(change: np.ndarray, limit: float) -> np.ndarray:
     """
     share = np.clip(np.nan_to_num(change) / limit, -1, 1) / 2 + 0.5
     return (colormaps["RdBu_r"](share)[..., :3] * 255).astype(np.uint8)
+
+
+def toned(grey: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """A grey slice under orange where `share` is above 0 and blue where it is below (uint8 RGB).
+
+    Args:
+        grey: (rows, columns) uint8; share: (rows, columns), full colour from 1 and -1 on.
+    """
+    weight = DENSEST * np.clip(np.abs(np.nan_to_num(share)), 0, 1)[..., None]
+    colour = np.where((np.nan_to_num(share) > 0)[..., None], TELLING, MISLEADING)
+    return np.rint(grey[..., None] * (1 - weight) + colour * weight).astype(np.uint8)
 
 
 def encode(picture: np.ndarray, longest: int, quality: int = 0, aspect: float = 1.0) -> bytes:

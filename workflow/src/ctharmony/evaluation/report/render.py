@@ -17,6 +17,7 @@ from ctharmony.evaluation.report.cohort import (
     registration_section,
 )
 from ctharmony.evaluation.report.divergences import divergence_section
+from ctharmony.evaluation.report.evidence import evidence_section
 from ctharmony.evaluation.report.harmonized import harmonization_section
 from ctharmony.evaluation.report.modelling import model_section
 from ctharmony.evaluation.report.record import (
@@ -93,6 +94,7 @@ def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
         harmonization_section(study, settings),
         agreement_section(study, first),
         probes_section(first),
+        evidence_section(study, first, settings),
         distance_section(study, first),
         cohort_section(study),
         quality_section(study),
@@ -115,7 +117,11 @@ def _others(model: ModelRecord) -> Section:
         words = name.removesuffix(".png").replace("_", " ")
         caption = f"{words.capitalize()}, as the evaluation drew it."
         section.blocks.append(Drawing(data_uri(png, "image/png"), words, caption))
-    for name, frame in {"metrics": model.metrics, **model.tables}.items():
+    tables = {"metrics": model.metrics, **model.tables}
+    if places := len(tables.pop("evidence_map", ())):
+        told = f"The {places} places of the maps of evidence stand in evidence_map.tsv alone."
+        section.blocks.append(Text(told, "note"))
+    for name, frame in tables.items():
         if frame.empty:
             section.blocks.append(Text(f"The table {name} is empty.", "note"))
             continue

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation.report.blocks import Section, Text, cell, data_uri
+from ctharmony.evaluation.report.evidence import SIDES, maps_of, spoken
 from ctharmony.evaluation.report.pictures import (
     body_box,
     change_colours,
@@ -18,7 +19,7 @@ from ctharmony.evaluation.report.pictures import (
     radiological,
     window,
 )
-from ctharmony.evaluation.report.record import Example, ReportSettings, StudyRecord
+from ctharmony.evaluation.report.record import Example, ModelRecord, ReportSettings, StudyRecord
 
 PAGE_PIXELS = 224  # longest side of a page's pictures
 QUALITY = 75  # of their JPEG
@@ -42,7 +43,8 @@ def scan_section(study: StudyRecord, settings: ReportSettings) -> Section | None
         "One page per scan: quality, transform, change, latents. Open a scan to see it.",
         short="Scans")  # fmt: skip
     section.blocks.append(_strange(study))
-    pictures = {(e.site, e.scan): _strip(e, settings) for e in study.page_examples}
+    first = study.models[0]
+    pictures = {(e.site, e.scan): _strip(e, first, settings) for e in study.page_examples}
     tables = {"Quality": study.scans, "Transform": study.registration}
     for model in study.models:
         tables[f"Harmonization, {model.name}"] = model.harmonized
@@ -79,8 +81,8 @@ def _rows(row: dict[str, Any]) -> list[list[str]]:
     ]
 
 
-def _strip(example: Example, settings: ReportSettings) -> list[list[str]]:
-    """Before, after and change of one slice, small."""
+def _strip(example: Example, model: ModelRecord, settings: ReportSettings) -> list[list[str]]:
+    """Before, after and change of one slice, and where site and trait are read in it, small."""
     rows, columns = body_box(example.mask)
     cut = (radiological(p[rows, columns]) for p in (example.before, example.after, example.mask))
     before, after, mask = cut
@@ -91,6 +93,11 @@ def _strip(example: Example, settings: ReportSettings) -> list[list[str]]:
         "harmonized": window(after, preset["level"], preset["width"]),
         f"change, full colour at {settings.change_limit_hu:g} HU": change,
     }
+    maps = maps_of(model, example)
+    for question, pair in (maps.pictures(example, preset) if maps else {}).items():
+        full = f"full colour at {maps.limits[question]:.2f} nats"
+        for side, picture in zip(SIDES.values(), pair, strict=True):
+            shown[f"evidence of the {spoken(question)}, {side}, {full}"] = picture
     aspect = example.spacing[0] / example.spacing[1]
     return [
         [name, data_uri(encode(picture, PAGE_PIXELS, QUALITY, aspect), "image/jpeg")]

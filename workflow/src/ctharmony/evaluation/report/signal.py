@@ -26,7 +26,6 @@ SCANNER = ("site_auc_", "maker_auc_", "kernel_auc_")
 DISTANCES = {"js_nats": "Jensen-Shannon (nats)", "wasserstein_hu": "Wasserstein-1 (HU)"}
 MOST_SITES = 30  # in a matrix that can be read
 LEAST = -0.5  # R2 drawn: below 0 a trait could not be read, however far below
-STRONGEST = 18  # kinds of evidence drawn
 
 
 def probes_section(model: ModelRecord) -> Section:
@@ -35,10 +34,10 @@ def probes_section(model: ModelRecord) -> Section:
         "What a classifier can still read: the site (should fall) and the patient (should "
         "stay).", short="Scanner and patient")  # fmt: skip
     metrics = model.metrics
-    section.blocks.extend(_dumbbells(changes(metrics, SCANNER), "area under the ROC curve", 0.5,
+    section.blocks.extend(change_drawing(changes(metrics, SCANNER), "area under the ROC curve", 0.5,
         "Can the site be told? Hollow circle before, diamond after with its 95% interval; the "
         "dashed line is a guess. Diamonds should move left to it."))  # fmt: skip
-    section.blocks.extend(_dumbbells(changes(metrics, BIOLOGY), "R2 or area under the ROC curve",
+    section.blocks.extend(change_drawing(changes(metrics, BIOLOGY), "R2 or area under the curve",
         None, "Can the patient's traits be read? Diamonds should stay where the circles are; left "
         "of them biology was lost. R2 of 0 or less means that it could not be read; far "
         "below is cut off."))  # fmt: skip
@@ -48,14 +47,14 @@ def probes_section(model: ModelRecord) -> Section:
         if len(rows):
             section.blocks.append(_probe_table(rows, stage))
     section.blocks.extend(_significance(model))
-    section.blocks.extend(_evidence(model))
     section.blocks.extend(_overlap(model))
     return section
 
 
-def _dumbbells(
-    found: list[Change], x: str, reference: float | None, caption: str, least: float = LEAST
+def change_drawing(
+    found: list[Change], x: str, reference: float | None, caption: str, least: float | None = LEAST
 ) -> list[Drawing | Text]:
+    """Metrics before and after with intervals, under a caption that begins with a question."""
     question = caption.partition("?")[0] + "?"
     if not found:
         return [Text(f"{question} Not known both before and after.", "note")]
@@ -112,29 +111,6 @@ def _significance(model: ModelRecord) -> list[Table]:
         title = "Features that differ between sites"
         found.append(table(title, caption, features, labels, features))
     return found
-
-
-def _evidence(model: ModelRecord) -> list[Drawing]:
-    """Where the site's signature sits: KL(p(site|x) || p(site|x without this evidence))."""
-    frame = model.tables.get("evidence", pd.DataFrame())
-    if not {"method", "evidence", "kl_nats"} <= set(frame.columns) or frame.empty:
-        return []
-    wide = frame.pivot_table(index="evidence", columns="method", values="kl_nats")
-    if not {"none", OURS} <= set(wide.columns):
-        return []
-    wide = wide.sort_values("none", ascending=False).head(STRONGEST)
-    rows = [
-        {"label": str(name).removeprefix("image_").replace("_", " "), "before": row["none"],
-         "after": row[OURS], "low": math.nan, "high": math.nan}
-        for name, row in wide.iterrows()
-    ]  # fmt: skip
-    label = "KL(p(site|x) || p(site|x without it)) (nats)"
-    caption = (
-        "What gives the site away: how much a site probe's opinion changes when one kind of "
-        "evidence is taken from it: the linear probe's for features; for patches the network's, "
-        "when a frequency band is taken out. Circles before, diamonds after; 0 is no evidence left."
-    )
-    return [drawing(figures.dumbbells(rows, label, None), "Evidence of the site", caption)]
 
 
 def _overlap(model: ModelRecord) -> list[Table]:

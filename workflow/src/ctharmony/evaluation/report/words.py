@@ -64,6 +64,8 @@ PREFIXES = {
     "biology_r2_": ("R2 of {}", 1),
     "biology_auc_": ("AUC of {}", 1),
     "biology_": ("{}", 1),
+    "site_evidence_nats_": ("site, in {}", -1),
+    "trait_evidence_nats_": ("patient's trait, in {}", 1),
     "effect_bias_": ("bias of the effect of {}", 0),
     "icc_": ("ICC of {}", 1),
     "tissue_shift_hu_": ("shift of {}", -1),

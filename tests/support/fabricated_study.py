@@ -31,7 +31,7 @@ SETTINGS = {
         "bone": {"level": 400, "width": 1800},
     },
     "change_limit_hu": 150.0, "auc_limit": 0.65, "biology_loss": 0.05, "coverage_limit": 0.3,
-    "tissue_shift_limit_hu": 5.0, "few": 10,
+    "tissue_shift_limit_hu": 5.0, "few": 10, "ccc_threshold": 0.85,
 }  # fmt: skip
 
 

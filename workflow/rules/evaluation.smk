@@ -77,7 +77,7 @@ rule report:
         study=config["study"],
         aim=config["harmonization"]["aim"],
         models=list(MODELS),
-        settings=config["report"],
+        settings=report_block(config),
         demonstrations=demonstrated(),
     script:
         "../scripts/report.py"

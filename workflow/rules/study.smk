@@ -11,6 +11,7 @@ from ctharmony.settings import (
     features_block,
     learned_baselines,
     load_scanners,
+    report_block,
 )
 from ctharmony.versions import VERSIONS
 from snakemake.exceptions import WorkflowError

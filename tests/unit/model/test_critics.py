@@ -31,6 +31,7 @@ from ctharmony.model.honesty import (
 )
 from ctharmony.model.settings import CriticSettings, Settings
 from ctharmony.model.training import Hooks, TrainingInterruptedError, train
+from ctharmony.model.units import term_unit
 from training_block import training_block
 
 HOW = CriticSettings(32, 1, 512, 2e-3, "penalty", 10.0, 32)
@@ -199,3 +200,11 @@ def test_propensity_follows_the_covariate_and_words_become_numbers():
 def test_unknown_names_are_told():
     with pytest.raises(ValueError, match="'jsd' is none of kl"):
         Critic("jsd", None, HOW)
+
+
+def test_units_are_nats_but_for_distances_and_pure_numbers():
+    terms = ["invariance", "invariance_sliced_wasserstein", "realism", "realism_js", "loss"]
+    told = {name: term_unit(name, terms) for name in (*terms, "realism_lipschitz")}
+    assert told["invariance"] == told["invariance_sliced_wasserstein"] == "SD"
+    assert told["realism"] == told["realism_js"] == told["loss"] == "nats"
+    assert told["realism_lipschitz"] == "1" and term_unit("invariance", ["loss"]) == "nats"

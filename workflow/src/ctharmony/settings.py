@@ -86,6 +86,11 @@ def evaluation_block(config: dict[str, Any]) -> dict[str, Any]:
     return {**config["evaluation"], **{name: shared[name] for name in names}}
 
 
+def report_block(config: dict[str, Any]) -> dict[str, Any]:
+    """The block `report` with the evaluation's bar for reproducible features."""
+    return {**config["report"], "ccc_threshold": config["evaluation"]["ccc_threshold"]}
+
+
 def _faults(content: object, schema_path: Path) -> list[ValidationError]:
     validator = Draft202012Validator(_load(schema_path), registry=_registry(schema_path.parent))
     return sorted(validator.iter_errors(content), key=lambda fault: list(map(str, fault.path)))

@@ -22,8 +22,8 @@ VERSIONS = {
     "features": 1,
     "demonstrate": 1,
     "confounding": 1,
-    "evaluate": 7,
+    "evaluate": 8,
     "features_only": 2,
-    "report": 9,
+    "report": 10,
     "track": 1,
 }

@@ -15,6 +15,7 @@ from ctharmony.information.coverage import density_coverage
 from ctharmony.information.variational import LOG_TWO
 from ctharmony.model.critics import SLICED, WASSERSTEIN, Critic, Samples, interpolates
 from ctharmony.model.games import Games
+from ctharmony.model.units import term_unit
 from ctharmony.model.vae import Batch, Outcome
 
 SATURATED, NOT_LIPSCHITZ, SLACK = "saturated", "not 1-Lipschitz", "critic understates"
@@ -116,7 +117,13 @@ class Watch:
             found = density_coverage(real, decoded, NEIGHBOURS)
             values |= dict(zip(("decoded_density", "decoded_coverage"), found, strict=True))
         return [
-            {"epoch": epoch, "term": n, "split": "validation", "value": v, "unit": _unit(n)}
+            {
+                "epoch": epoch,
+                "term": n,
+                "split": "validation",
+                "value": v,
+                "unit": term_unit(n, values),
+            }
             for n, v in values.items()
         ]
 
@@ -168,8 +175,3 @@ def findings(history: Iterable[Mapping[str, Any]], divergences: Mapping[str, str
 
 def _conditions(samples: Samples) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     return samples.context, samples.site, samples.share
-
-
-def _unit(term: str) -> str:
-    plain = ("lipschitz", "lipschitz_high", "lipschitz_off", "density", "coverage")
-    return "1" if term.endswith(plain) else "nats"

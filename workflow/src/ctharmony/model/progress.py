@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ctharmony.model.units import term_unit
+
 Row = dict[str, Any]
 
 
@@ -51,7 +53,13 @@ class Progress:
         count = sums.pop("steps", 0.0)
         self.sums = {}
         return [
-            {"epoch": epoch, "term": name, "split": "train", "value": value / count, "unit": "nats"}
+            {
+                "epoch": epoch,
+                "term": name,
+                "split": "train",
+                "value": value / count,
+                "unit": term_unit(name, sums),
+            }
             for name, value in sums.items()
         ]
 

@@ -41,11 +41,14 @@ BIASES = {
     "nodule_volume_bias_mm3": "mm3",
 }  # fmt: skip
 STAGES = ("image", "features", "latent")
-GOOD_CCC = 0.85
 
 
-def agreement_section(study: StudyRecord, model: ModelRecord) -> Section:
-    """All methods against the same patients' scans on the target scanner."""
+def agreement_section(study: StudyRecord, model: ModelRecord, good: float) -> Section:
+    """All methods against the same patients' scans on the target scanner.
+
+    Args:
+        good: concordance from which a feature counts as reproducible.
+    """
     section = Section("agreement", "Agreement with the target scanner",
         "How near every method brings the images to the target scanner's.",
         short="Agreement")  # fmt: skip
@@ -68,7 +71,7 @@ def agreement_section(study: StudyRecord, model: ModelRecord) -> Section:
             "truth is known, so agreement cannot be answered."
         )
         section.blocks.append(Text(text, "warning"))
-    section.blocks.extend(_concordance(model))
+    section.blocks.extend(_concordance(model, good))
     return section
 
 
@@ -189,7 +192,7 @@ def _limits(limits: pd.DataFrame, name: str, unit: str) -> str:
     return f"Bias with its limits of agreement in {unit}: {'; '.join(told)}." if told else ""
 
 
-def _concordance(model: ModelRecord) -> list[Drawing | Table | Text]:
+def _concordance(model: ModelRecord, good: float) -> list[Drawing | Table | Text]:
     frame = model.tables.get("feature_agreement", pd.DataFrame())
     if not {"feature", "method", "ccc"} <= set(frame.columns) or frame["ccc"].dropna().empty:
         text = "Reproducibility of radiomic features: not known without patients seen twice."
@@ -199,10 +202,10 @@ def _concordance(model: ModelRecord) -> list[Drawing | Table | Text]:
     }
     caption = (
         "Concordance correlation coefficient (CCC) of every radiomic feature between the target's "
-        "scan and another site's scan of the same patient; 1 is equal, features above the dashed "
-        f"line ({GOOD_CCC:g}) count as reproducible. Bars are medians."
+        "scan and another site's scan of the same patient; 1 is equal, features at the dashed "
+        f"line ({good:g}) or above count as reproducible. Bars are medians."
     )
-    figure = plots.strips(groups, "CCC", GOOD_CCC)
+    figure = plots.strips(groups, "CCC", good)
     labels = {"feature": "feature", "method": "method", "ccc": "CCC", "icc": "ICC", "n": "pairs"}
     listed = table("Agreement of features", "One row per feature and method.", frame, labels, frame)
     return [drawing(figure, "CCC of every radiomic feature", caption), listed]

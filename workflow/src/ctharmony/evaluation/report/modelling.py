@@ -87,7 +87,8 @@ def _histories(model: ModelRecord) -> list[Drawing | Text]:
     if not panels:
         return []
     caption = (
-        "Terms of the objective over the epochs, in nats before their weights. Training and "
+        "Terms of the objective over the epochs, in nats (a Wasserstein distance "
+        "in its samples' SD) before their weights. Training and "
         "validation should fall together; a gap that widens is overfitting, and a rate that stays "
         "at 0 is a latent that is not used."
     )

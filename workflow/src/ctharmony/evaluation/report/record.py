@@ -29,6 +29,7 @@ class ReportSettings:
         coverage_limit: share of the template covered under which a registration is doubted.
         tissue_shift_limit_hu: shift of a tissue's mean that is warned of, HU.
         few: n under which an estimate is called weak.
+        ccc_threshold: concordance from which a feature counts as reproducible.
     """
 
     example_scans: int
@@ -46,6 +47,7 @@ class ReportSettings:
     coverage_limit: float
     tissue_shift_limit_hu: float
     few: int
+    ccc_threshold: float
 
 
 @dataclass(frozen=True)

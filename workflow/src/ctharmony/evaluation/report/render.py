@@ -92,7 +92,7 @@ def _sections(study: StudyRecord, settings: ReportSettings) -> list[Section]:
     found = [
         bars_section(study, first),
         harmonization_section(study, settings),
-        agreement_section(study, first),
+        agreement_section(study, first, settings.ccc_threshold),
         probes_section(first),
         evidence_section(study, first, settings),
         distance_section(study, first),

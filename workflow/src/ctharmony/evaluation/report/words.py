@@ -34,7 +34,7 @@ METRICS = {
     "noise_sd_ratio": ("noise SD, share of the target's", 0),
     "laa950_bias_points": ("LAA-950 bias", -1),
     "perc15_bias_hu": ("Perc15 bias", -1),
-    "ccc_share_085": ("features with CCC of 0.85 or more", 1),
+    "ccc_share_085": ("share of reproducible features (CCC)", 1),
     "lung_volume_bias_ml": ("lung volume bias", -1),
     "nodule_volume_bias_mm3": ("nodule volume bias", -1),
     "feature_difference_share": ("features that differ between sites (q of 0.05 or less)", -1),

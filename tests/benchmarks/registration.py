@@ -140,6 +140,7 @@ def main() -> None:
     """Run what is not yet in the results, print the table and the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--peers", nargs="*", default=list(PEERS))
     parser.add_argument("--suites", nargs="*", default=["ct", "multimodal", "capture", "real"])
     parser.add_argument("--results", type=Path, default=Path("registration_rows.jsonl"))
@@ -150,7 +151,7 @@ def main() -> None:
     how.results.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = {(row["suite"], row["case"], row["tool"]) for row in rows}
     tools = [Tool(name, how.limit) for name in ["ctharmony", *how.peers]]
-    for number in range(how.cases):
+    for number in range(how.first, how.first + how.cases):
         turned = tools[number % len(tools) :] + tools[: number % len(tools)]
         for suite, tool in [(s, t) for s in how.suites for t in turned]:
             if (suite, number, tool.name) in done:

@@ -4,6 +4,8 @@ Suites:
     ct: a chest and the same chest carried off by a known map, fresh noise.
     multimodal: the same with one side's contrast bent non-monotonely, chest and head by turns; the
         head is the MNI T1 that nilearn ships against a CT made of its tissue maps.
+    magnetic: a virtual head's T1, shaded and noisy, and its CT drawn at the known map, so that no
+        interpolation stands between the two.
     capture: turns up to 60 degrees, headers off by up to 200 mm, scans that show a stretch only.
     real: a scan in two versions (two kernels, or more noise and another header) onto another
         patient; the error is the distance between the two answers.
@@ -20,12 +22,13 @@ from registration_peers import as_image
 from scipy import ndimage
 
 from ctharmony.io.volumes import read_volume
+from ctharmony.phantom.head import magnetic_image, make_head, render_head
 from ctharmony.registration.resampling import Grid, isotropic_grid, resample
 from ctharmony.registration.transforms import about, apply, rotation
 from ellipsoids import organs, scan
 
 NOISE_HU = 20.0
-SUITES = {"ct": 3.0, "multimodal": 3.0, "capture": 5.0, "real": 4.0, "head": 1.0}
+SUITES = {"ct": 3.0, "multimodal": 3.0, "capture": 5.0, "real": 4.0, "head": 1.0, "magnetic": 1.0}
 Scan = tuple[np.ndarray, np.ndarray]
 
 
@@ -50,7 +53,13 @@ class Case:
 
 def make_case(suite: str, number: int) -> Case:
     """The case of a suite; the same numbers give the same case."""
-    makers = {"multimodal": multimodal, "capture": capture, "real": repeat, "head": head}
+    makers = {
+        "multimodal": multimodal,
+        "capture": capture,
+        "real": repeat,
+        "head": head,
+        "magnetic": magnetic,
+    }
     return makers.get(suite, plain)(number, SUITES[suite])
 
 
@@ -73,6 +82,21 @@ def head(number: int, step: float) -> Case:
     """The MNI T1 as fixed scan, a CT of its tissue maps as moving one."""
     t1, ct, affine = mni(step)
     return carried(t1, ct, affine, number)
+
+
+def magnetic(number: int, step: float) -> Case:
+    """A virtual head's T1 and its CT."""
+    random = np.random.default_rng(2000 + number)
+    subject = make_head(1, f"head-{number:02d}")
+    shape = tuple(round(length / step) for length in (200, 230, 180))
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = -step * (np.array(shape[::-1]) - 1) / 2
+    truth = known_map(number)
+    still = render_head(subject, affine, shape)
+    t1 = 1000 * magnetic_image(still.t1, noise=0.03, shading=0.2, random=random)
+    moved = render_head(subject, np.linalg.inv(truth) @ affine, shape).hu
+    moved += random.normal(0, NOISE_HU, shape).astype(np.float32)
+    return Case((t1, affine), (moved, affine), truth, body_points(still.hu, affine))
 
 
 def capture(number: int, step: float) -> Case:
@@ -98,13 +122,14 @@ def repeat(number: int, step: float) -> Case:
     """One real scan twice onto another patient: two kernels, or two noises and headers."""
     scans = real_scans(step)
     random = np.random.default_rng(700 + number)
-    if number < 3:
-        fixed = scans[("ge", "philips", "b10")[number]]
+    pair = number % 10
+    if pair < 3:
+        fixed = scans[("ge", "philips", "b10")[pair]]
         one, two = scans["b40"], scans["b70"]
     else:
         names = ("ge", "philips", "b10", "b40")
-        one = scans[names[number % 4]]
-        fixed = scans[names[(number + 1 + number // 4) % 4]]
+        one = scans[names[pair % 4]]
+        fixed = scans[names[(pair + 1 + pair // 4) % 4]]
         noisy = one[0] + random.normal(0, NOISE_HU, one[0].shape).astype(np.float32)
         two = noisy, one[1]
     header = about(rotation(random.normal(size=3), 3.0), np.zeros(3), random.uniform(-4, 4, 3))

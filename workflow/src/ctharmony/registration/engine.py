@@ -15,7 +15,13 @@ from ctharmony.registration.judgement import (
 from ctharmony.registration.objective import to_matrix
 from ctharmony.registration.orientation import best_orientation
 from ctharmony.registration.pyramid import Image, Level, build_levels
-from ctharmony.registration.sampling import FixedScan, Frame, draw_points, moving_grid
+from ctharmony.registration.sampling import (
+    FixedPoints,
+    FixedScan,
+    Frame,
+    draw_points,
+    moving_grid,
+)
 from ctharmony.registration.search import Climb, search
 from ctharmony.registration.settings import RegistrationSettings
 from ctharmony.registration.transforms import about
@@ -62,13 +68,12 @@ def prepare_fixed(image: Image, settings: RegistrationSettings, seed: int = 0) -
     """
     levels = build_levels(image, settings)
     frame = Frame.of(levels[0])
+    sizes = list(zip(settings.points, settings.bins, strict=True))
     points = [
-        draw_points(level, frame, count, bins, seed + number)
-        for number, (level, count, bins) in enumerate(
-            zip(levels, settings.points, settings.bins, strict=True)
-        )
+        draw_points(level, frame, size, seed + number)
+        for number, (level, size) in enumerate(zip(levels, sizes, strict=True))
     ]
-    return FixedScan(levels, points)
+    return FixedScan(levels, points, seed + len(levels))
 
 
 def register(
@@ -141,39 +146,45 @@ def find_turned(
 
 
 def find_transform(fixed: FixedScan, moving: list[Level], settings: RegistrationSettings) -> Found:
-    """The best map of fixed to moving world points.
-
-    Scans that share no fine detail end on the last level but one, there with all of its points.
-    """
+    """The best map of fixed to moving world points."""
     maps, agreement, score = search(fixed, moving[0], settings)
     for number in range(1, len(moving)):
-        last = number == len(moving) - 1
+        points, last = fixed.points[number], number == len(moving) - 1
         if last and number > 1 and _shares_no_detail(fixed, moving, maps[0], settings):
-            maps = _climb(fixed, moving, number - 1, maps, settings)
+            maps = _settle(fixed, moving, maps, settings)
             break
-        maps = _climb(fixed, moving, number, maps, settings, None if last else FEW_POINTS)
+        few = points if last else points.thinned(max(1, points.bins.numel() // FEW_POINTS))
+        maps = _climb(few, moving, number, maps, settings)
     return Found(to_matrix(maps[0], fixed.points[-1]), agreement, score)
 
 
 def _shares_no_detail(
     fixed: FixedScan, moving: list[Level], best: torch.Tensor, settings: RegistrationSettings
 ) -> bool:
-    """Whether too little is explained on the last level but one for the last to help."""
+    """Whether too little is explained on the last level but one for its edges to be trusted."""
     found = measure(fixed.levels[-2], moving[-2], to_matrix(best, fixed.points[-1]))
     return found.explained < settings.detail_information
 
 
+def _settle(
+    fixed: FixedScan, moving: list[Level], maps: torch.Tensor, settings: RegistrationSettings
+) -> torch.Tensor:
+    """The better of the ends (1, 3, 4) reached with even samples on the last two levels."""
+    ends = []
+    for number, points in enumerate(fixed.even, start=len(moving) - 2):
+        maps = _climb(points, moving, number, maps, settings)
+        found = measure(fixed.levels[-1], moving[-1], to_matrix(maps[0], fixed.points[-1]))
+        ends.append((found.nats, maps))
+    return max(ends, key=lambda end: end[0])[1]
+
+
 def _climb(
-    fixed: FixedScan,
+    points: FixedPoints,
     moving: list[Level],
     number: int,
     maps: torch.Tensor,
     settings: RegistrationSettings,
-    few: int | None = None,
 ) -> torch.Tensor:
-    """The best (1, 3, 4) of the ends reached from `maps` on a level, with about `few` points."""
-    points = fixed.points[number]
-    if few is not None:
-        points = points.thinned(max(1, points.bins.numel() // few))
+    """The best (1, 3, 4) of the ends reached from `maps` on a level."""
     climb = Climb(points, moving_grid(moving[number], points.count), settings, number)
     return climb.best(climb.refine(maps, settings.motion == "rigid"), 1).maps

@@ -108,8 +108,7 @@ def _cut_air(image: Image) -> tuple[Image, np.ndarray]:
 
 def _pool_all(image: Image, levels_mm: tuple[float, ...]) -> list[tuple]:
     """(volume, body, affine) per level, made from fine to coarse, returned coarse to fine."""
-    volume, affine = image.hu, image.affine
-    mask = foreground(volume) if image.mask is None else image.mask
+    volume, affine, mask = image.hu, image.affine, image.mask
     grids = []
     for level in sorted(levels_mm):
         spacing = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
@@ -120,8 +119,8 @@ def _pool_all(image: Image, levels_mm: tuple[float, ...]) -> list[tuple]:
         if grids and prod(factors) == 1:
             grids.append(grids[-1])
             continue
-        volume, mask = pool(volume, factors), _thin(mask, factors)
-        affine = pooled_affine(affine, factors)
+        volume, affine = pool(volume, factors), pooled_affine(affine, factors)
+        mask = foreground(volume) if mask is None else _thin(mask, factors)
         grids.append((volume, mask != 0, affine))
     return grids[::-1]
 

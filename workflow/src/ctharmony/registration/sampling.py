@@ -11,6 +11,7 @@ from ctharmony.registration.pyramid import Level
 
 QUICK_POINTS = 2000
 EDGE_FLOOR = 1.0  # share of the mean edge strength given to flat places, so none goes unsampled
+EVEN_FLOOR = 10.0  # the same where edges are not to be preferred
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class FixedPoints:
     frame: Frame
     count: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of points, number of bins."""
+        return self.bins.numel(), self.count
+
     @cached_property
     def products(self) -> torch.Tensor:
         """(N, 10) products of the rows of `unit`, each pair once."""
@@ -72,10 +78,30 @@ class FixedPoints:
 
 @dataclass(frozen=True)
 class FixedScan:
-    """A fixed scan prepared once for many registrations: levels and their points."""
+    """A fixed scan prepared once for many registrations.
+
+    Attributes:
+        levels: coarse to fine.
+        points: of each level, more of them where intensities change.
+        seed: of further draws.
+    """
 
     levels: list[Level]
     points: list[FixedPoints]
+    seed: int
+
+    @cached_property
+    def even(self) -> list[FixedPoints]:
+        """Samples of the last two levels, spread almost evenly, in the bins of the coarser one.
+
+        Where the other scan shows edges elsewhere (a T1 and a CT, two patients), samples that
+        prefer edges prefer a wrong size, and fine bins see little but their own bias.
+        """
+        known = self.points[-2]
+        return [
+            draw_points(level, known.frame, known.size, self.seed + number, EVEN_FLOOR)
+            for number, level in enumerate(self.levels[-2:])
+        ]
 
 
 @dataclass(frozen=True)
@@ -95,17 +121,27 @@ class MovingGrid:
     field: np.ndarray
 
 
-def draw_points(level: Level, frame: Frame, count: int, bins: int, seed: int) -> FixedPoints:
-    """Draw `count` jittered points of the mask, more where intensities change.
+def draw_points(
+    level: Level, frame: Frame, size: tuple[int, int], seed: int, floor: float = EDGE_FLOOR
+) -> FixedPoints:
+    """Draw jittered points of the mask, more where intensities change.
+
+    Args:
+        level: the fixed scan.
+        frame: the unit of positions.
+        size: number of points, number of bins.
+        seed: of the draw.
+        floor: share of the mean edge strength that every place is given beside its own.
 
     Systematic draws along the raster order: even coverage, sorted memory access, no repeats but in
     strong edges, and the same points for the same seed.
     """
+    count, bins = size
     random = np.random.default_rng(seed)
     places = np.flatnonzero(level.mask)
     spacing = np.linalg.norm(level.affine[:3, :3], axis=0)[::-1].astype(np.float32)
     strength = lines.edge_strength(level.values.numpy(), places, spacing)
-    strength += EDGE_FLOOR * strength.mean() + np.float32(1e-6)
+    strength += floor * strength.mean() + np.float32(1e-6)
     cumulative = np.cumsum(strength, dtype=np.float64)
     aims = (np.arange(count) + random.random(count)) * (cumulative[-1] / count)
     chosen = places[np.searchsorted(cumulative, aims).clip(max=places.size - 1)]

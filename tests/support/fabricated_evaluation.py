@@ -20,9 +20,19 @@ def evaluation_tables() -> dict[str, pd.DataFrame]:
         for m, k in both
         for a, b, js in pairs
     ]
-    evidence = [{"method": m, "site": "summit", "evidence": e, "kl_nats": k * v, "n": 3}
+    kinds = [("site", "linear", "image_nps_3", 0.8),
+             ("site", "network", "patch_0.1_to_0.2_per_mm", 0.3),
+             ("density_hu", "places", "patch_grey_values", 0.5)]  # fmt: skip
+    evidence = [{"question": q, "probe": p, "method": m, "site": "summit", "evidence": e,
+                 "kl_nats": k * v, "gain_nats": k * v, "n": 3}
                 for m, k in both
-                for e, v in (("image_nps_3", 0.8), ("image_body", 0.3))]  # fmt: skip
+                for q, p, e, v in kinds]  # fmt: skip
+    places = [{"site": "summit", "scan": "summit-00", "method": m, "slice": z,
+               "row": 40.0 + 8 * y, "column": 40.0, "tissue": "lung",
+               "site_gain_nats": k * (1 - y), "density_hu_gain_nats": 0.4}
+              for m, k in both
+              for z in (1, 2, 3, 4)
+              for y in (0, 1)]  # fmt: skip
     features = pd.DataFrame({
         "feature": [f"body_{i}" for i in range(10)] * 2,
         "method": np.repeat(["none", "ctharmony"], 10),
@@ -35,7 +45,8 @@ def evaluation_tables() -> dict[str, pd.DataFrame]:
     overlap = pd.DataFrame([{"factor": "age", "first_site": "alpine", "second_site": "summit",
                              "overlap": 0.7, "n_first": 3, "n_second": 3}])  # fmt: skip
     return {"paired": paired, "site_divergence": pd.DataFrame(divergence), "notes": notes,
-            "evidence": pd.DataFrame(evidence), "feature_agreement": features, "overlap": overlap,
+            "evidence": pd.DataFrame(evidence), "evidence_map": pd.DataFrame(places),
+            "feature_agreement": features, "overlap": overlap,
             "bland_altman": pd.DataFrame(limits)}  # fmt: skip
 
 
@@ -56,6 +67,7 @@ def metrics(number: int = 0) -> pd.DataFrame:
         add("site_auc_linear", method, "features", auc - 0.02, "1", 0.03)
         add("site_auc_forest", method, "features", auc, "1", 0.03)
         add("biology_r2_body_fat", method, "features", biology, "1", 0.05)
+        add("site_evidence_nats_lung", method, "image", auc - 0.7, "nats", 0.1)
         add("biology_r2_age", method, "features", 0.02, "1", 0.05)
     for metric, value in (("rate_nats", 20.0 + number), ("distortion_nats", 80.0 - number),
                           ("mutual_information_nats", 4.0), ("marginal_kl_nats", 1.0)):  # fmt: skip

@@ -12,10 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from ctharmony.evaluation.report import (
-    render_report,
-    sweep,
-)
+from ctharmony.evaluation.report import evidence, render_report, sweep
+from ctharmony.evaluation.report.pictures import toned
 from ctharmony.io.tables import read_table, write_table
 from fabricated_evaluation import metrics
 from fabricated_study import SETTINGS, SITES, fabricate
@@ -32,8 +30,8 @@ def test_script_writes_every_section(whole):
     tags = Page(whole).tags
     anchors = {attrs.get("id") for tag, attrs in tags if tag == "section"}
     assert anchors == {
-        "verdict", "promises", "harmonization", "agreement", "probes", "distances", "cohort",
-        "quality", "site-quality", "registration", "scans", "model-plain", "model-narrow", "models",
+        "verdict", "promises", "harmonization", "agreement", "probes", "evidence", "distances",
+        "cohort", "quality", "site-quality", "registration", "scans", "model-plain", "model-narrow", "models",
         "tables-plain", "tables-narrow",
     }  # fmt: skip
     linked = {attrs["href"][1:] for tag, attrs in tags if attrs.get("href", "").startswith("#")}
@@ -106,6 +104,29 @@ def test_models_are_compared_by_rate_and_distortion(whole):
     assert sweep.sweep_section(record()) is None
 
 
+def test_evidence_is_told_by_kind_tissue_and_place(whole):
+    page = text_of(whole)
+    for words_of_it in ("By what is the site told?", "By what is the patient's density (HU), high",
+                        "0.69 nats for the density (HU)",
+                        "stand in evidence_map.tsv alone"):  # fmt: skip
+        assert words_of_it in page
+    alternatives = [attrs.get("alt", "") for tag, attrs in Page(whole).tags if tag == "img"]
+    assert "In which tissue? Before and after" in alternatives
+    for question in ("site", "density (HU)"):
+        assert f"summit: summit-00, {question}; as scanned, harmonized" in alternatives
+        assert f"evidence of the {question}, harmonized, full colour" in whole
+
+
+def test_places_are_painted_as_squares_that_touch():
+    places = pd.DataFrame({"row": [4.0, 4.0, 8.0], "column": [4.0, 8.0, 4.0], "x": [1.0, -1, 2]})
+    found = evidence.painted(places, "x", (12, 12))
+    assert (found[2:6, 2:6] == 1).all() and (found[2:6, 6:10] == -1).all()
+    assert (found[6:10, 2:6] == 2).all() and np.count_nonzero(found) == 48
+    colours = toned(np.full((12, 12), 100, np.uint8), found)
+    assert colours[3, 3, 0] > colours[3, 3, 2] and colours[3, 7, 2] > colours[3, 7, 0]
+    assert (colours[0, 0] == 100).all()
+
+
 def test_an_empty_study_is_told_in_words(unpainted):
     page = text_of(render_report(EMPTY, HOW))
     for words_of_it in ("no scans", "no paired scans", "No training history was kept",
@@ -166,7 +187,7 @@ def test_many_sites_are_drawn_by_role(unpainted):
 
 def test_settings_of_the_schema_are_those_of_the_report(root):
     schema = yaml.safe_load((root / "workflow" / "schemas" / "report.schema.yaml").read_text())
-    assert set(schema["required"]) == set(schema["properties"]) == set(SETTINGS)
+    assert set(schema["required"]) == set(schema["properties"]) == set(SETTINGS) - {"ccc_threshold"}
 
 
 def test_report_needs_neither_torch_nor_mlflow():

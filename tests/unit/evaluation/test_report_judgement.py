@@ -13,6 +13,7 @@ from ctharmony.evaluation.report import (
     words,
 )
 from ctharmony.evaluation.report.agreement import judged
+from ctharmony.evaluation.report.words import metric_label
 from fabricated_evaluation import metrics
 from report_page import HOW, record, text_of
 
@@ -93,3 +94,25 @@ def test_principal_components_find_the_direction_of_most_variance():
 )
 def test_the_first_sentence_says_what_was_aimed_at(aim, told):
     assert verdict.sentence(record(aim=aim), []).startswith(f"Harmonized to {told}")
+
+
+def test_many_images_that_could_not_be_measured_are_counted():
+    reasons = [f"summit, scan{number}: torn" for number in range(9)]
+    notes = pd.DataFrame({"question": "image", "reason": reasons})
+    model = ModelRecord("plain", metrics=metrics(), tables={"notes": notes})
+    told = [line for line in warnings.unanswered(record(), model) if line.startswith("Image")]
+    assert len(told) == 5 and told[0] == "Image: summit, scan0: torn."
+    assert told[-1].startswith("Image: 5 more")
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [
+        ("biology_r2_true_laa950_percent", "R2 of true LAA-950 (%)"),
+        ("biology_r2_lung_density_hu", "R2 of lung density (HU)"),
+        ("site_auc_cnn", "site probe, network"),
+        ("trait_evidence_nats_soft_tissue", "patient's trait, in soft tissue"),
+    ],
+)
+def test_names_of_measures_are_words_with_units(metric, label):
+    assert metric_label(metric) == label

@@ -92,11 +92,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Small (or, if `large`, middling) pictures with their names."""
+    """Small (or, if `large`, middling) pictures with their names; two in a row if `paired`."""
 
     caption: str
     items: Sequence[tuple[str, str]]
     large: bool = False
+    paired: bool = False
     kind: str = "gallery"
 
 

@@ -18,11 +18,16 @@ from ctharmony.evaluation.report.record import (
 )
 from ctharmony.evaluation.report.signal import change_drawing
 from ctharmony.evaluation.report.verdict import changes
+from ctharmony.evaluation.report.words import spoken
 
 STRONGEST = 12  # kinds of evidence drawn
 MOST_MAPS = 4  # scans shown large
 GAP = 6  # white pixels between two pictures
 ENDING = "_gain_nats"
+KINDS = {
+    "image_body": "grey values of the body", "image_lung": "grey values of the lung",
+    "image_noise_sd": "noise SD", "image_nps": "noise power", "image_spectrum": "body's spectrum",
+}  # fmt: skip
 PROBES = {"linear": "features", "network": "network", "places": "patches"}
 SIDES = {"none": "as scanned", OURS: "harmonized"}
 
@@ -74,11 +79,6 @@ def evidence_section(
         "subjects.", None))  # fmt: skip
     section.blocks.extend(_gallery(study, model, settings))
     return section
-
-
-def spoken(question: str) -> str:
-    """A question in words: `lung_density_hu` is the trait lung density hu."""
-    return question.replace("_", " ").replace(" hu", " (HU)")
 
 
 def maps_of(model: ModelRecord, example: Example) -> EvidenceMaps | None:
@@ -140,8 +140,12 @@ def _kinds(frame: pd.DataFrame, question: str) -> list[Drawing]:
 
 
 def _kind(name: str) -> str:
+    """`image_nps_3` is noise power, band 3; bands are counted from 0, the lowest frequencies."""
+    start, _, band = name.rpartition("_")
+    if band.isdigit():
+        return f"{KINDS.get(start, 'spectrum of the lung')}, band {band}"
     plain = name.removeprefix("image_").removeprefix("patch_").replace("_", " ")
-    return plain.replace(" per mm", "/mm")
+    return KINDS.get(name, plain.replace(" per mm", "/mm"))
 
 
 def _gallery(study: StudyRecord, model: ModelRecord, settings: ReportSettings) -> list:
@@ -162,16 +166,17 @@ def _gallery(study: StudyRecord, model: ModelRecord, settings: ReportSettings) -
             items.append((data_uri(jpeg, "image/jpeg"), name))
     if not items:
         return [Text("No map of the evidence could be drawn.", "note")]
-    return [Gallery(reading(limits), items, large=True)]
+    return [Gallery(reading(limits), items, paired=True)]
 
 
 def reading(limits: dict[str, float]) -> str:
     """How to read maps, in words."""
     full = ", ".join(f"{nats:.2f} nats for the {spoken(name)}" for name, nats in limits.items())
     return (
-        "Left as scanned, right harmonized. Every square is the patch around it, taken out and "
-        "replaced by other patients' patches of the same tissue from every site (or half of the "
-        "trait) alike. Orange: what stood there gives the true answer away; blue: it points to a "
+        "Left as scanned, right harmonized. Each square tells of the patch centred on it: what a "
+        "probe loses when that patch is taken out and other patients' patches of the same tissue "
+        "are put in its place, from every site (both halves of the trait) equally. Orange: what "
+        "stood there gives the true answer away; blue: it points to a "
         f"wrong one. Full colour at {full}: a blind guess made certain. No colour: it says "
         "nothing, or no whole patch fits inside the body there. The site's orange should go, the "
         "trait's should stay."

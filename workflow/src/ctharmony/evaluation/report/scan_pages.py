@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation.report.blocks import Section, Text, cell, data_uri
-from ctharmony.evaluation.report.evidence import SIDES, maps_of, spoken
+from ctharmony.evaluation.report.evidence import SIDES, maps_of
 from ctharmony.evaluation.report.pictures import (
     body_box,
     change_colours,
@@ -20,6 +20,7 @@ from ctharmony.evaluation.report.pictures import (
     window,
 )
 from ctharmony.evaluation.report.record import Example, ModelRecord, ReportSettings, StudyRecord
+from ctharmony.evaluation.report.words import spoken
 
 PAGE_PIXELS = 224  # longest side of a page's pictures
 QUALITY = 75  # of their JPEG

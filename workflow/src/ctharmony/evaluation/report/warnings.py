@@ -20,6 +20,7 @@ COMPARED = (
     "tissue_shift_hu", "js_nats", "wasserstein_hu",
 )  # fmt: skip
 LOST = ("set_aside", "failed")
+FAULTS = "image"  # question of the notes on images that could not be measured
 SHOWN = 4  # names or reasons written out before the rest is counted
 HEALTHY = "healthy"
 
@@ -66,8 +67,13 @@ def _noted(notes: pd.DataFrame) -> list[str]:
     """The evaluation's own refusals, one sentence per reason."""
     if not {"question", "reason"} <= set(notes.columns):
         return []
-    found = []
-    for reason, rows in notes.groupby("reason", sort=False):
+    faults = list(dict.fromkeys(notes.loc[notes["question"] == FAULTS, "reason"]))
+    found = [f"Image: {reason}." for reason in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        found.append(
+            f"Image: {len(faults) - SHOWN} more could not be measured; the table notes names each."
+        )
+    for reason, rows in notes[notes["question"] != FAULTS].groupby("reason", sort=False):
         asked = list(dict.fromkeys(metric_label(q) for q in rows["question"] if q))
         more = f" and {len(asked) - SHOWN} more" if len(asked) > SHOWN else ""
         found.append(f"{_opened(', '.join(asked[:SHOWN]))}{more}: {reason}.".replace("..", "."))

@@ -40,6 +40,7 @@ METRICS = {
     "feature_difference_share": ("features that differ between sites (q of 0.05 or less)", -1),
     "js_nats": ("Jensen-Shannon divergence between sites", -1),
     "wasserstein_hu": ("Wasserstein-1 distance between sites", -1),
+    "trait_evidence": ("where a trait is read", 0),
     "rate_nats": ("rate, KL(q(z|x) || p(z))", 0),
     "distortion_nats": ("distortion, -E log p(x|z)", -1),
     "mutual_information_nats": ("I_q(X;Z)", 0),
@@ -77,6 +78,11 @@ PREFIXES = {
     "js_saturation_": ("share of JS at its ceiling, {} critic", -1),
     "lipschitz_": ("Lipschitz constant of the {} critic", 0),
 }
+# ends of a factor's name that are its unit
+ENDINGS = {
+    " hu": " (HU)", " mm3": " (mm\u00b3)", " mm": " (mm)", " ml": " (ml)", " percent": " (%)",
+}  # fmt: skip
+SHORT = {"laa950": "LAA-950", "cnn": "network"}
 UNITS = {
     "hu": "HU", "db": "dB", "1": "", "auc": "", "r2": "", "share": "", "ratio": "",
     "correlation": "", "probability": "", "dimensions": "",
@@ -142,11 +148,20 @@ def method_label(method: str) -> str:
     return METHODS.get(method, method.replace("_", " "))
 
 
+def spoken(name: str) -> str:
+    """A factor's name in words: `true_laa950_percent` -> true LAA-950 (%)."""
+    words = " ".join(SHORT.get(word, word) for word in str(name).split("_"))
+    for ending, unit in ENDINGS.items():
+        if words.endswith(ending):
+            return words.removesuffix(ending) + unit
+    return words
+
+
 def factor_of(metric: str, prefixes: tuple[str, ...]) -> str:
     """What stands after the prefix, in words: biology_r2_body_fat -> body fat."""
     for prefix in prefixes:
         if metric.startswith(prefix):
-            return metric[len(prefix) :].replace("_", " ")
+            return spoken(metric[len(prefix) :])
     return metric.replace("_", " ")
 
 
@@ -170,5 +185,5 @@ def _entry(metric: str) -> tuple[str, int]:
         return METRICS[metric]
     for prefix, (label, better) in PREFIXES.items():
         if metric.startswith(prefix):
-            return label.format(metric[len(prefix) :].replace("_", " ")), better
+            return label.format(spoken(metric[len(prefix) :])), better
     return metric.replace("_", " "), 0

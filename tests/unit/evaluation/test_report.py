@@ -31,8 +31,8 @@ def test_script_writes_every_section(whole):
     anchors = {attrs.get("id") for tag, attrs in tags if tag == "section"}
     assert anchors == {
         "verdict", "promises", "harmonization", "agreement", "probes", "evidence", "distances",
-        "cohort", "quality", "site-quality", "registration", "scans", "model-plain", "model-narrow", "models",
-        "tables-plain", "tables-narrow",
+        "cohort", "quality", "site-quality", "registration", "scans", "model-plain",
+        "model-narrow", "models", "tables-plain", "tables-narrow",
     }  # fmt: skip
     linked = {attrs["href"][1:] for tag, attrs in tags if attrs.get("href", "").startswith("#")}
     assert linked == anchors

@@ -20,6 +20,25 @@ def evaluation_tables() -> dict[str, pd.DataFrame]:
         for m, k in both
         for a, b, js in pairs
     ]
+    features = pd.DataFrame({
+        "feature": [f"body_{i}" for i in range(10)] * 2,
+        "method": np.repeat(["none", "ctharmony"], 10),
+        "ccc": np.r_[np.linspace(0.2, 0.9, 10), np.linspace(0.6, 0.98, 10)], "icc": 0.7, "n": 6,
+    })  # fmt: skip
+    limits = [{"metric": "laa950_bias_points", "method": m, "site": "all", "bias": 2 * k,
+               "lower": -k, "upper": 5 * k, "n": 6} for m, k in both]  # fmt: skip
+    notes = pd.DataFrame([{"question": "clean_mae_hu", "method": "ctharmony", "stage": "image",
+                           "site": "all", "reason": "no noise-free truth is known"}])  # fmt: skip
+    overlap = pd.DataFrame([{"factor": "age", "first_site": "alpine", "second_site": "summit",
+                             "overlap": 0.7, "n_first": 3, "n_second": 3}])  # fmt: skip
+    return {"paired": paired, "site_divergence": pd.DataFrame(divergence), "notes": notes,
+            **explained(both),
+            "feature_agreement": features, "overlap": overlap,
+            "bland_altman": pd.DataFrame(limits)}  # fmt: skip
+
+
+def explained(both: list[tuple[str, float]]) -> dict[str, pd.DataFrame]:
+    """Evidence of site and density, and its maps, of which each method keeps a share."""
     kinds = [("site", "linear", "image_nps_3", 0.8),
              ("site", "network", "patch_0.1_to_0.2_per_mm", 0.3),
              ("density_hu", "places", "patch_grey_values", 0.5)]  # fmt: skip
@@ -33,21 +52,7 @@ def evaluation_tables() -> dict[str, pd.DataFrame]:
               for m, k in both
               for z in (1, 2, 3, 4)
               for y in (0, 1)]  # fmt: skip
-    features = pd.DataFrame({
-        "feature": [f"body_{i}" for i in range(10)] * 2,
-        "method": np.repeat(["none", "ctharmony"], 10),
-        "ccc": np.r_[np.linspace(0.2, 0.9, 10), np.linspace(0.6, 0.98, 10)], "icc": 0.7, "n": 6,
-    })  # fmt: skip
-    limits = [{"metric": "laa950_bias_points", "method": m, "site": "all", "bias": 2 * k,
-               "lower": -k, "upper": 5 * k, "n": 6} for m, k in both]  # fmt: skip
-    notes = pd.DataFrame([{"question": "clean_mae_hu", "method": "ctharmony", "stage": "image",
-                           "site": "all", "reason": "no noise-free truth is known"}])  # fmt: skip
-    overlap = pd.DataFrame([{"factor": "age", "first_site": "alpine", "second_site": "summit",
-                             "overlap": 0.7, "n_first": 3, "n_second": 3}])  # fmt: skip
-    return {"paired": paired, "site_divergence": pd.DataFrame(divergence), "notes": notes,
-            "evidence": pd.DataFrame(evidence), "evidence_map": pd.DataFrame(places),
-            "feature_agreement": features, "overlap": overlap,
-            "bland_altman": pd.DataFrame(limits)}  # fmt: skip
+    return {"evidence": pd.DataFrame(evidence), "evidence_map": pd.DataFrame(places)}
 
 
 def metrics(number: int = 0) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ctharmony.io.discover import COLUMNS, Taken, command, discover
+from ctharmony.io.discover import COLUMNS, NOTES, Taken, command, discover
 from ctharmony.io.tables import read_table
 from ctharmony.io.volumes import write_volume
 
@@ -54,7 +54,7 @@ def test_series_and_files_are_proposed_or_left_out_with_a_reason(
 ):
     folder = archive(tmp_path / "a", write_dicom, patient)
     table = discover(folder, "north", taken)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, *NOTES)
     assert table["scan"].tolist() == [f"north-s{k:03d}" for k in range(1, 10)]
     found = table[table["left_out"] == ""]
     assert sorted(found["kernel"].dropna()) == ["B30f", "B70f", "D"]
@@ -105,6 +105,21 @@ def test_one_series_of_a_study_is_taken_by_the_rule(tmp_path, write_dicom, patie
     assert kept.loc[kept["left_out"] == "", "kernel"].tolist() == ["B70f"]
     pairs = replace(taken, rule=replace(taken.rule, series_per_study=2))
     assert (discover(tmp_path, "north", pairs)["left_out"] == "").all()
+
+
+def test_reconstructions_of_the_same_raw_data_are_known(tmp_path, write_dicom, patient, taken):
+    one = {"StudyInstanceUID": "2.25.1", "PatientID": "7", "AcquisitionTime": "101112.5"}
+    write_dicom(tmp_path / "a", patient, SeriesNumber=2, ConvolutionKernel="B30f", **one)
+    write_dicom(tmp_path / "b", patient, SeriesNumber=3, ConvolutionKernel="B70f", **one)
+    later = one | {"AcquisitionTime": "101530.0"}
+    write_dicom(tmp_path / "c", patient, SeriesNumber=4, ConvolutionKernel="B70f", **later)
+    write_dicom(tmp_path / "d", patient[:6], SeriesNumber=5, **one)
+    write_dicom(tmp_path / "e", patient, SeriesNumber=6, StudyInstanceUID="2.25.1", PatientID="7")
+    every = replace(taken, rule=replace(taken.rule, series_per_study=9))
+    soft, sharp, repeated, shorter, untold = discover(tmp_path, "north", every)["acquisition"]
+    assert soft == sharp
+    assert len({soft, repeated, shorter}) == 3 and untold == ""
+    assert "2.25" not in soft + repeated
 
 
 def test_series_without_uids_are_told_apart_by_place_and_geometry(

@@ -13,6 +13,7 @@ from ctharmony.commands.sheets import (
     edited_sheet,
     find_sites,
     identifier,
+    with_pairs,
     write_manifests,
 )
 from ctharmony.commands.study import base_config, open_study
@@ -89,6 +90,7 @@ def run(given: argparse.Namespace) -> int:
     target = given.target or max(references, key=lambda s: len(_by_name(found)[s].scans))
     if target not in references:
         raise StudyError(f"--target {target} is no reference site; name {', '.join(references)}")
+    found = with_pairs(found, target)
     write_manifests(found, given.study / "scans")
     write_sites(given.study / "sites.tsv", given.study / "scans", roles)
     subjects = {s for each in found if each.site in references for s in each.scans["subject"]}

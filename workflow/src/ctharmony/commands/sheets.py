@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ctharmony.cohort import StudyError
-from ctharmony.io.discover import Taken, discover
+from ctharmony.io.discover import COLUMNS, Taken, discover
 from ctharmony.io.tables import write_table
 
 SCANNER = ("manufacturer", "model_name", "kernel")
@@ -23,11 +23,13 @@ class FoundSite:
     Attributes:
         site: its id.
         scans: manifest rows of what ingest would take.
+        acquisitions: per scan, equal for reconstructions of the same raw data, empty if unknown.
         left_out: rows of what it would not, with the column `left_out` saying why.
     """
 
     site: str
     scans: pd.DataFrame
+    acquisitions: pd.Series
     left_out: pd.DataFrame
 
     def lacking(self) -> dict[str, int]:
@@ -63,6 +65,23 @@ def find_sites(data: list[str], by: str, ingest: dict[str, Any]) -> list[FoundSi
     return found
 
 
+def with_pairs(found: list[FoundSite], target: str) -> list[FoundSite]:
+    """The sites, scans naming the target's scan of the same raw data in `paired_scan`."""
+    judge = next(each for each in found if each.site == target)
+    known = {
+        acquisition: f"{target}/{scan}"
+        for acquisition, scan in zip(judge.acquisitions, judge.scans["scan"], strict=True)
+        if acquisition
+    }
+    paired = []
+    for each in found:
+        named = each.acquisitions.map(known)
+        if each.site != target and named.notna().any():
+            each = replace(each, scans=each.scans.assign(paired_scan=named))
+        paired.append(each)
+    return paired
+
+
 def identifier(text: str) -> str:
     """`text` as an id: lower case, other characters than letters and digits become '-'."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48]
@@ -95,7 +114,8 @@ def _named_folder(given: str) -> tuple[str, Path]:
 
 def _found(site: str, table: pd.DataFrame) -> FoundSite:
     taken = table["left_out"] == ""
-    return FoundSite(site, table[taken].drop(columns="left_out"), table[~taken])
+    scans, rest = table.loc[taken, list(COLUMNS)], table.loc[~taken, [*COLUMNS, "left_out"]]
+    return FoundSite(site, scans, table.loc[taken, "acquisition"], rest)
 
 
 def _by_scanner(site: str, table: pd.DataFrame) -> list[FoundSite]:

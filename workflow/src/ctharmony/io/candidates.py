@@ -18,7 +18,7 @@ from ctharmony.io.scan import InputLimits, SetAside, check_slices, check_voxels
 from ctharmony.io.sidecar import ACQUISITION, Vocabulary, deidentified
 from ctharmony.io.straighten import gaps
 
-PERSON_TAGS = ("PatientID", "PatientAge", "PatientSex")
+PERSON_TAGS = ("PatientID", "PatientAge", "PatientSex", "AcquisitionTime")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Taken:
 def candidates(folder: Path, taken: Taken) -> Iterator[dict[str, Any]]:
     """Rows of everything below a folder; links are not followed, other files passed over.
 
-    Beside the manifest's columns a row has `person` and `study` (what tells them apart, never
-    written), `rank` (least is taken first) and `left_out` (a reason, or empty).
+    Beside the manifest's columns a row has `person`, `study` and `acquisition` (what tells them
+    apart, never written), `rank` (least is taken first) and `left_out` (a reason, or empty).
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     nifti = [path for path in files if path.name.lower().endswith((".nii", ".nii.gz"))]
@@ -67,8 +67,8 @@ def _archive_rows(path: Path, taken: Taken) -> list[dict[str, Any]]:
             # the archive is what tells nameless patients apart: the folder vanishes
             rows = [row | {k: str(path) for k in row if row[k] == str(folder)} for row in rows]
     except SetAside as error:
-        blank = {"series": "", "person": str(path), "study": str(path), "rank": ()}
-        return [blank | {"path": str(path), "left_out": str(error)}]
+        blank = {"series": "", "person": str(path), "study": str(path), "acquisition": None}
+        return [blank | {"path": str(path), "rank": (), "left_out": str(error)}]
     return [row | {"path": str(path)} for row in rows]
 
 
@@ -93,8 +93,23 @@ def _series_row(group: list[Header], taken: Taken) -> dict[str, Any]:
         "left_out": reason or fault,
         "person": first.text("PatientID") or study,
         "study": study,
+        "acquisition": _same_raw_data(group),
         "rank": rank(group, taken.rule),
     }
+
+
+def _same_raw_data(group: list[Header]) -> tuple | None:
+    """What reconstructions of the same raw data on one grid share; None if headers do not tell."""
+    ends = [
+        (header.text("AcquisitionTime"), header.numbers("ImagePositionPatient", 3))
+        for header in group
+    ]
+    if any(not time or place is None for time, place in ends):
+        return None
+    slices = sorted((time, *place) for time, place in ends)
+    first = group[0]
+    names = ("StudyInstanceUID", "PatientID", "Rows", "Columns", "PixelSpacing")
+    return (*map(first.text, names), len(slices), *slices[0], *slices[-1])
 
 
 def _acquisition(tags: dict[str, Any], words: Vocabulary) -> dict[str, Any]:
@@ -130,6 +145,7 @@ def _nifti_row(path: Path, taken: Taken, people: Participants) -> dict[str, Any]
         "person": label or str(path),
         # every file stands for itself: nothing tells two reconstructions from two studies
         "study": str(path),
+        "acquisition": None,
         "rank": (),
         **people.of(path),
     }

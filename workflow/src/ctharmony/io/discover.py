@@ -5,6 +5,7 @@ Run as `python -m ctharmony.cohort discover FOLDER --site NAME`.
 
 import argparse
 from collections import defaultdict
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ctharmony.io.candidates import Taken, candidates
 from ctharmony.io.quiet import quiet
 from ctharmony.io.tables import write_table
 
-__all__ = ["COLUMNS", "Taken", "command", "discover"]
+__all__ = ["COLUMNS", "NOTES", "Taken", "command", "discover"]
 
 COLUMNS = (
     "scan",
@@ -31,8 +32,8 @@ COLUMNS = (
     "slices",
     "manufacturer",
     "model_name",
-    "left_out",
 )
+NOTES = ("acquisition", "left_out")
 
 
 @quiet()
@@ -48,16 +49,24 @@ def discover(folder: Path, site: str, taken: Taken) -> pd.DataFrame:
         taken: what ingest would take (`Taken.from_config(config["ingest"])`).
 
     Returns:
-        COLUMNS; `spacing_mm` is slices x rows x columns, `left_out` holds the reason, empty for
-        what ingest would take.
+        COLUMNS, of which `spacing_mm` is slices x rows x columns, and NOTES: `acquisition` is equal
+        for reconstructions of the same raw data and empty where the headers do not tell, `left_out`
+        holds the reason, empty for what ingest would take.
     """
     found = sorted(candidates(folder, taken), key=lambda row: (row["path"], row["series"]))
     _choose_within_studies(found, taken.rule.series_per_study)
-    people = {name: k + 1 for k, name in enumerate(dict.fromkeys(row["person"] for row in found))}
+    people, acquired = (_numbers(row[key] for row in found) for key in ("person", "acquisition"))
     for number, row in enumerate(found, start=1):
         row["scan"] = f"{site}-s{number:03d}"
         row["subject"] = f"{site}-p{people[row['person']]:03d}"
-    return pd.DataFrame(found, columns=list(COLUMNS))
+        known = row["acquisition"] is not None
+        row["acquisition"] = f"{site}-a{acquired[row['acquisition']]:03d}" if known else ""
+    return pd.DataFrame(found, columns=[*COLUMNS, *NOTES])
+
+
+def _numbers(names: Iterable[Hashable]) -> dict[Hashable, int]:
+    """1, 2, ... by first appearance."""
+    return {name: k for k, name in enumerate(dict.fromkeys(names), start=1)}
 
 
 def _choose_within_studies(rows: list[dict[str, Any]], count: int) -> None:
@@ -97,8 +106,8 @@ def command(arguments: list[str] | None = None) -> None:
     table = discover(given.folder, given.site, Taken.from_config(block))
     taken = table["left_out"] == ""
     rest = output.with_name(f"{output.stem}_left_out.tsv")
-    write_table(output, table[taken].drop(columns="left_out"))
-    write_table(rest, table[~taken])
+    write_table(output, table.loc[taken, list(COLUMNS)])
+    write_table(rest, table.loc[~taken, [*COLUMNS, "left_out"]])
     print(f"{taken.sum()} scans in {output}, {(~taken).sum()} left out in {rest}")
     for reason, number in table.loc[~taken, "left_out"].value_counts().items():
         print(f"  {number} left out: {reason}")

@@ -1,5 +1,7 @@
 """A table of radiomics alone: batches that a forest tells after ComBat; an outcome that stays."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,8 +32,9 @@ def radiomics(seed: int = 0) -> pd.DataFrame:
 def how(quick) -> FeatureStudySettings:
     outcomes = {"grade": {"column": "grade", "values": ["0", "1"]}}
     return FeatureStudySettings(
-        features="^f_", batches={"maker": "maker", "kernel": "kernel"}, outcomes=outcomes,
-        unknown=["", "0"], minimum_scans=6, harmonizers=["combat", "ctharmony"], rounds=2,
+        features="^f_", subject=None, batches={"maker": "maker", "kernel": "kernel"},
+        outcomes=outcomes, unknown=["", "0"], minimum_scans=6,
+        harmonizers=["combat", "ctharmony"], rounds=2,
         repeats=1, batch_auc=0.7, outcome_loss=0.05, probes=quick,
     )  # fmt: skip
 
@@ -108,3 +111,13 @@ def test_a_faulty_table_is_told_in_one_sentence(tmp_path, content, told):
         joined_tables([{"path": str(path), "id": "id"}])
     with pytest.raises(ValueError, match="names no table"):
         joined_tables([])
+
+
+def test_rows_of_one_patient_stay_together_and_are_counted_once(how):
+    table = radiomics().assign(patient=[f"q{k // 2:02d}" for k in range(COUNT)])
+    table.loc[0, "patient"] = ""
+    quick = replace(how, subject="patient", harmonizers=[], outcomes={})
+    found = evaluate_feature_table(table, quick)
+    assert (found["bars"]["n"] == COUNT // 2 + 1).all()
+    with pytest.raises(ValueError, match="no table has a column 'nobody'"):
+        evaluate_feature_table(table, replace(quick, subject="nobody"))

@@ -7,6 +7,7 @@ from ctharmony.evaluation.disentanglement import (
     dci,
     mutual_information_gap,
     separated_predictability,
+    splits_of,
 )
 from ctharmony.evaluation.overlap import coded, overlap_coefficient, overlap_table
 from ctharmony.evaluation.site_distance import divergence_table, site_histograms
@@ -44,11 +45,23 @@ def factors_and_latents(mixed: bool) -> tuple[np.ndarray, np.ndarray]:
     return (blended if mixed else clean), factors
 
 
+def splits(latents: np.ndarray) -> list[np.ndarray]:
+    return splits_of(np.arange(len(latents)).astype(str), 2, 0)
+
+
+def test_splits_never_part_a_subject():
+    subjects = np.array(list("aabbccddee"))
+    for held in splits_of(subjects, 3, 0):
+        assert not set(subjects[held]) & set(subjects[~held])
+    assert len(splits_of(subjects[:4], 3, 0)) == 2
+
+
 def test_one_latent_per_factor_scores_high_and_a_rotation_low():
     scores = {}
     for mixed in (False, True):
         latents, factors = factors_and_latents(mixed)
-        found = dci(latents, factors, 2, 0)
+        found, spread = dci(latents, factors, splits(latents), 0)
+        assert 0 <= spread.disentanglement < 0.2
         scores[mixed] = (
             mutual_information_gap(latents, factors),
             separated_predictability(latents, factors),
@@ -65,7 +78,7 @@ def test_latents_that_know_nothing_score_nothing():
     latents, factors = generator.normal(size=(400, 3)), generator.normal(size=(400, 1))
     assert mutual_information_gap(latents, factors) < 0.05
     assert separated_predictability(latents, factors) < 0.05
-    assert dci(latents, factors, 2, 0).informativeness < 0.05
+    assert dci(latents, factors, splits(latents), 0)[0].informativeness < 0.05
 
 
 def test_overlap_of_equal_disjoint_and_half_shared_ages():

@@ -3,12 +3,13 @@
 Continuous latents and factors are cut into equally filled bins for mutual information.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.model_selection import GroupKFold
 
 from ctharmony.information.discrete import entropy, mutual_information
 
@@ -69,24 +70,70 @@ def separated_predictability(latents: np.ndarray, factors: np.ndarray) -> float:
     return float((scores[-1] - scores[-2])[known].mean())
 
 
-def dci(latents: np.ndarray, factors: np.ndarray, folds: int, seed: int) -> DCI:
-    """DCI from the importances of random forests (Eastwood and Williams 2018).
+def splits_of(subjects: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
+    """Held-out scans (scans,) bool of each split; the scans of a subject are never parted."""
+    count = min(folds, len(set(subjects)))
+    splitter = GroupKFold(count, shuffle=True, random_state=seed)
+    found = []
+    for _, test in splitter.split(subjects, groups=subjects):
+        held = np.zeros(len(subjects), dtype=bool)
+        held[test] = True
+        found.append(held)
+    return found
 
-    Informativeness is the out-of-fold R2, averaged over factors and cut at 0.
+
+def dci(
+    latents: np.ndarray, factors: np.ndarray, splits: Sequence[np.ndarray], seed: int
+) -> tuple[DCI, DCI]:
+    """DCI from the importances of random forests (Eastwood and Williams 2018), and its spread.
+
+    Every split fits a forest of its own seed on its training scans. Disentanglement and
+    completeness are means over the splits; informativeness is the R2 of all held-out predictions,
+    averaged over factors and cut at 0.
+
+    Args:
+        splits: of `splits_of`.
+
+    Returns:
+        The scores, and their SDs over the splits (of the estimator, not of trained models).
     """
-    importance, scores = [], []
-    for column in factors.T:
-        if np.ptp(column) == 0:
-            continue
+    columns = [column for column in factors.T if np.ptp(column) > 0]
+    if not columns:
+        nothing = DCI(float("nan"), float("nan"), float("nan"))
+        return nothing, nothing
+    predicted = np.zeros((len(columns), len(latents)))
+    scores = []
+    for number, held in enumerate(splits):
+        table = _fitted(latents, columns, held, seed + number, predicted)
+        told = _explained(columns, predicted, held)
+        scores.append((_concentration(table), _concentration(table.T), told))
+    mean, spread = np.mean(scores, axis=0), np.std(scores, axis=0, ddof=1)
+    whole = _explained(columns, predicted, np.ones(len(latents), dtype=bool))
+    return DCI(*map(float, mean[:2]), whole), DCI(*map(float, spread))
+
+
+def _fitted(
+    latents: np.ndarray,
+    columns: Sequence[np.ndarray],
+    held: np.ndarray,
+    seed: int,
+    predicted: np.ndarray,
+) -> np.ndarray:
+    """Importances (latents, factors) of one split's forests; fills `predicted` where `held`."""
+    importance = []
+    for index, column in enumerate(columns):
         forest = RandomForestRegressor(TREES, random_state=seed, n_jobs=1)
-        splitter = KFold(folds, shuffle=True, random_state=seed)
-        predicted = cross_val_predict(forest, latents, column, cv=splitter)
-        scores.append(max(0.0, r2_score(column, predicted)))
-        importance.append(forest.fit(latents, column).feature_importances_)
-    if not importance:
-        return DCI(float("nan"), float("nan"), float("nan"))
-    table = np.array(importance).T
-    return DCI(_concentration(table), _concentration(table.T), float(np.mean(scores)))
+        forest.fit(latents[~held], column[~held])
+        predicted[index, held] = forest.predict(latents[held])
+        importance.append(forest.feature_importances_)
+    return np.array(importance).T
+
+
+def _explained(columns: Sequence[np.ndarray], predicted: np.ndarray, held: np.ndarray) -> float:
+    """Mean over factors of R2, each cut at 0, of predictions (factors, scans) where `held`."""
+    pairs = [(c[held], p[held]) for c, p in zip(columns, predicted, strict=True)]
+    scores = [max(0.0, r2_score(*pair)) for pair in pairs if np.ptp(pair[0]) > 0]
+    return float(np.mean(scores)) if scores else float("nan")
 
 
 def _concentration(importance: np.ndarray) -> float:

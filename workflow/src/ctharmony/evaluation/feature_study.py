@@ -28,6 +28,7 @@ class FeatureStudySettings:
 
     Attributes:
         features: regular expression of the columns that are features.
+        subject: column of the patient, whose rows are never parted; None: each row is one.
         batches: maker, kernel or site -> column; in the order in which they are harmonized.
         outcomes: name -> {column, values}: what must stay; rows with other values are left out
             of its probe.
@@ -41,6 +42,7 @@ class FeatureStudySettings:
     """
 
     features: str
+    subject: str | None
     batches: Mapping[str, str]
     outcomes: Mapping[str, Mapping[str, object]]
     unknown: Sequence[str]
@@ -75,7 +77,7 @@ def evaluate_feature_table(
     names, values = _numbers(rows, how, findings)
     batches = rows[list(how.batches.values())].to_numpy(dtype=str)
     scans = rows["scan"].to_numpy(dtype=str)
-    plain = Sample(values, scans, batches)
+    plain = Sample(values, _subjects(rows, how), batches)
     for method in (UNTOUCHED, *how.harmonizers):
         fitted = None if method == UNTOUCHED else table_harmonizer(method, how.rounds)
         words = (method, STAGE, PART, tuple(scans), names)
@@ -89,7 +91,7 @@ def evaluate_feature_table(
         "probes": findings.probes_frame(),
         "notes": findings.notes_frame(),
         "bars": bars(findings.metrics_frame(), how),
-        "feature_differences": _differences((values, ours), scans, batches, names, how),
+        "feature_differences": _differences((values, ours), plain, tuple(scans), names, how),
         "harmonized": harmonized,
     }
 
@@ -111,6 +113,17 @@ def bars(metrics: pd.DataFrame, how: FeatureStudySettings) -> pd.DataFrame:
             asked = question.removesuffix("_").removeprefix("biology_auc_").removesuffix("_auc")
             rows.append((method, asked, linear.value, forest.value, linear.n, bool(held)))
     return pd.DataFrame(rows, columns=["method", "question", "linear", "forest", "n", "held"])
+
+
+def _subjects(rows: pd.DataFrame, how: FeatureStudySettings) -> np.ndarray:
+    """The patient of every row (scans,); a row whose patient is not known is one by itself."""
+    scans = rows["scan"].astype(str)
+    if how.subject is None:
+        return scans.to_numpy(dtype=str)
+    if how.subject not in rows:
+        raise ValueError(f"feature_study.subject: no table has a column '{how.subject}'")
+    known = rows[how.subject].astype(str)
+    return known.where(~known.isin(["nan", *how.unknown]), scans).to_numpy(dtype=str)
 
 
 def _usable(table: pd.DataFrame, how: FeatureStudySettings, findings: Findings) -> pd.DataFrame:
@@ -167,7 +180,7 @@ def _ask(
         reason = refusal(known, sample.subjects, how.probes)
         for kind in PROBES:
             if reason:
-                nothing = unanswered(len(known))
+                nothing = unanswered(len(set(sample.subjects)))
                 findings.refuse(question + kind, features, nothing, reason)
                 continue
             found, p_value = averaged(sample, known, kind, how)
@@ -192,8 +205,8 @@ def averaged(
 
 def _differences(
     tables: tuple[np.ndarray, np.ndarray],
-    scans: np.ndarray,
-    batches: np.ndarray,
+    plain: Sample,
+    scans: tuple[str, ...],
     names: tuple[str, ...],
     how: FeatureStudySettings,
 ) -> pd.DataFrame:
@@ -202,7 +215,7 @@ def _differences(
     for method, values in zip((UNTOUCHED, OURS), tables, strict=True):
         complete = fill_missing(values, values[:0])[0]
         for index, question in enumerate(how.batches):
-            sample = Sample(complete, scans, batches[:, index])
-            features = FeatureSet(method, STAGE, PART, tuple(scans), names, sample)
+            sample = Sample(complete, plain.subjects, plain.sites[:, index])
+            features = FeatureSet(method, STAGE, PART, scans, names, sample)
             found.append(site_differences(features).assign(question=question))
     return pd.concat(found, ignore_index=True)

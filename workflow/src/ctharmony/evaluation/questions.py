@@ -142,11 +142,13 @@ def feature_agreement(before: FeatureSet, after: FeatureSet, target: str) -> pd.
     others = _long(after, names)
     others = others[others["site"] != target]
     pairs = others.merge(reference, on="subject", suffixes=("", "_reference"))
+    rated = pairs.groupby(["subject", "site"])[names].mean().unstack("site")
+    fixed = pairs.drop_duplicates("subject").set_index("subject")
     rows = []
     for name in names if len(pairs) else ():
         first, second = pairs[name].to_numpy(), pairs[f"{name}_reference"].to_numpy()
-        wide = pairs.pivot_table(index="subject", columns="site", values=name)
-        wide[target] = pairs.drop_duplicates("subject").set_index("subject")[f"{name}_reference"]
+        wide = rated[name].dropna(axis=1, how="all")
+        wide[target] = fixed[f"{name}_reference"]
         icc = intraclass_correlation(wide.to_numpy(dtype=float))
         rows.append((name, after.method, concordance(first, second), icc, len(pairs)))
     return pd.DataFrame(rows, columns=["feature", "method", "ccc", "icc", "n"])

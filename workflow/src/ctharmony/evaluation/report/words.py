@@ -181,6 +181,8 @@ def estimate(
 
 
 def _entry(metric: str) -> tuple[str, int]:
+    if metric.removesuffix("_sd") in METRICS and metric.endswith("_sd"):
+        return f"{METRICS[metric.removesuffix('_sd')][0]}, SD over splits", 0
     if metric in METRICS:
         return METRICS[metric]
     for prefix, (label, better) in PREFIXES.items():

@@ -23,6 +23,14 @@ def test_pace_is_jobs_a_minute():
     assert PaceColumn().render(Task("ingest", None)).plain == ""
 
 
+def test_pace_is_scans_a_minute_where_jobs_hold_scans():
+    column = PaceColumn()
+    for scans in (16, 16, 4):
+        column.note("ingest", scans)
+    assert column.render(Task("[dim]ingest[/]", 0.25)).plain == "180.0 scans/min"
+    assert column.render(Task("train", 0.25)).plain == "15.0 jobs/min"
+
+
 def test_the_latest_sites_stand_on_the_line_of_the_whole():
     column = SitesColumn()
     for site in ("a", "b", "a", "c", "d"):

@@ -14,7 +14,7 @@ rule simulate:
     conda:
         ENVIRONMENT
     resources:
-        **growing(mem_mb=SIMULATE_MB, runtime=SIMULATE_MINUTES),
+        **for_batch(mem_mb=SIMULATE_MB, runtime=SIMULATE_MINUTES),
     params:
         rows=lambda wildcards: COHORT.rows(wildcards.site, wildcards.batch),
         site=lambda wildcards: COHORT.sites[wildcards.site].describe(),

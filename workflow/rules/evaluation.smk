@@ -18,7 +18,7 @@ rule features:
     conda:
         ENVIRONMENT
     resources:
-        **growing(mem_mb=2000, runtime=60),
+        **for_batch(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         settings=features_block(config),

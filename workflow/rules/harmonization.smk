@@ -17,7 +17,7 @@ rule harmonize:
     conda:
         ENVIRONMENT
     resources:
-        **growing(mem_mb=4000, runtime=120),
+        **for_batch(mem_mb=4000, runtime=120),
     params:
         rows=rows_of_batch,
         target=config["target"],
@@ -67,7 +67,7 @@ rule baseline:
     conda:
         ENVIRONMENT
     resources:
-        **growing(mem_mb=3000, runtime=120),
+        **for_batch(mem_mb=3000, runtime=120),
     params:
         rows=rows_of_batch,
         target=config["target"],

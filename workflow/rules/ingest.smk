@@ -13,7 +13,7 @@ rule ingest:
     conda:
         ENVIRONMENT
     resources:
-        **growing(mem_mb=2000, runtime=60),
+        **for_batch(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         role=lambda wildcards: COHORT.sites[wildcards.site].role,

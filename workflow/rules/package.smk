@@ -56,7 +56,7 @@ rule export:
     conda:
         ENVIRONMENT
     resources:
-        **growing(mem_mb=2000, runtime=60),
+        **for_batch(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         study=config["study"],

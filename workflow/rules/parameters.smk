@@ -11,6 +11,15 @@ def rows_of_batch(wildcards):
     return Rows({**row, "path": f"{folder}/{row['scan']}"} for row in rows)
 
 
+def for_batch(**amounts):
+    """Resources that grow with every attempt, and how many scans the job holds, for its pace."""
+
+    def scans(wildcards):
+        return len(COHORT.rows(wildcards.site, wildcards.batch))
+
+    return {**growing(**amounts), "scans": scans}
+
+
 def simulation_of_site(wildcards):
     """The simulation block without the other sites' populations, so that a new one reruns none."""
     population = config["simulation"]["population"]

@@ -36,7 +36,7 @@ rule register:
     conda:
         ENVIRONMENT
     resources:
-        **growing(mem_mb=2000, runtime=60),
+        **for_batch(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
         settings=config["registration"],

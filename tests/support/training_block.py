@@ -17,8 +17,12 @@ training: {steps: 6, steps_per_epoch: 3, scans_per_step: 3, patches_per_scan: 2,
            simulated_share: 0.4, learning_rate: 0.004, gradient_norm: 20,
            checkpoint_minutes: 60,
            validation_patches: 3, patience_epochs: 0, accelerator: cpu, precision: 32-true,
-           devices: 1, nodes: 1}
-adaptation: {shrinkage_scans: 2, refuse_above: 5, patches_per_scan: 6}
+           channels_last: never, compiled: never, bad_steps: 20, devices: 1, nodes: 1}
+monitor: {least_biology_nats: 0.01, least_scanner_nats: 2, near_ceiling: 0.05,
+          vanished_gradient: 0.01, lipschitz_tolerance: 0.1, overfit_share: 0.5,
+          overfit_least: 0.05, least_coverage: 0.8}
+adaptation: {shrinkage_scans: 2, refuse_above: 5, patches_per_scan: 6, least_tissues: 0.5,
+             least_variance: 0.02}
 """
 
 

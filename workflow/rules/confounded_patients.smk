@@ -11,6 +11,17 @@ def pool_batches(path):
     return expand(at(f"confounding_study/{path}"), site=CONFOUNDING["sites"], batch=names)
 
 
+def pool_site(wildcards):
+    """The virtual site that scans a batch; one that is not in the study is told in a sentence."""
+    site = COHORT.sites.get(wildcards.site)
+    if site is None or site.scanner is None:
+        raise WorkflowError(
+            f"config key confounding_study.sites names '{wildcards.site}', which is no virtual site "
+            f"of {config['sites']}; write sites whose column scanner is filled"
+        )
+    return site
+
+
 def pool_rows(wildcards):
     """The patients of a batch: the same at every site."""
     parts = CONFOUNDING["patients"]
@@ -34,8 +45,8 @@ def pool_simulation(wildcards):
 
 def confounding_settings():
     """What the answers at one degree of confounding depend on."""
-    blocks = {name: config[name] for name in ("harmonization",)}
-    return blocks | {
+    return {
+        "harmonization": config["harmonization"],
         "study": {key: value for key, value in CONFOUNDING.items() if key != "correlations"},
         "model": merge(config["model"], CONFOUNDING["model"]),
         "features": features_block(config),

@@ -8,8 +8,8 @@ use rule simulate as confounding_simulate with:
         benchmark_of("confounding_simulate", "site", "batch")
     params:
         rows=pool_rows,
-        site=lambda wildcards: COHORT.sites[wildcards.site].describe(),
-        scanner=lambda wildcards: SCANNERS[COHORT.sites[wildcards.site].scanner],
+        site=lambda wildcards: pool_site(wildcards).describe(),
+        scanner=lambda wildcards: SCANNERS[pool_site(wildcards).scanner],
         target_scanner=lambda wildcards: SCANNERS[COHORT.sites[config["target"]].scanner],
         settings=pool_simulation,
         seed=config["seed"],

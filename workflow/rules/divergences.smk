@@ -21,7 +21,10 @@ rule demonstrate:
     resources:
         **growing(mem_mb=1000, runtime=30),
     params:
-        settings=lambda wildcards: config["divergence_study"][wildcards.demonstration],
+        settings=lambda wildcards: {
+            **config["divergence_study"][wildcards.demonstration],
+            "monitor": config["model"]["monitor"],
+        },
         seeds=config["divergence_study"]["seeds"],
         version=VERSIONS["demonstrate"],
     script:

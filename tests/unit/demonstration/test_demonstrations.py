@@ -23,7 +23,10 @@ from ctharmony.demonstration.study import DEMONSTRATIONS, chosen, demonstrate, s
 from ctharmony.demonstration.supports import support_row
 from ctharmony.information.variational import DIVERGENCES
 from ctharmony.model.critics import SLICED, WASSERSTEIN
+from ctharmony.model.settings import Settings
+from training_block import training_block
 
+MONITOR = Settings.from_dict(training_block()).monitor
 SHORT = Effort(steps=400, samples=512, width=32, critic_steps=1, learning_rate=5e-3)
 
 
@@ -58,11 +61,11 @@ def test_information_and_marginal_add_up_to_the_rate(noise):
 
 def test_disjoint_lines_saturate_js_and_not_wasserstein():
     effort = Effort(steps=300, samples=128, width=32, critic_steps=1, learning_rate=1e-2)
-    row = support_row("js", 1.0, effort, 0)
+    row = support_row("js", 1.0, effort, 0, MONITOR)
     assert row["js_exact"] == pytest.approx(math.log(2.0), abs=1e-6)
     assert row["js_nats"] > 0.95 * math.log(2.0)
     assert abs(row["slope"]) < 0.01 and row["saturated"]
-    row = support_row(WASSERSTEIN, 1.0, effort, 0)
+    row = support_row(WASSERSTEIN, 1.0, effort, 0, MONITOR)
     assert row["wasserstein_exact"] == pytest.approx(1.0, abs=1e-9)
     assert row["value"] == pytest.approx(1.0, abs=0.1)
     assert abs(row["slope"]) == pytest.approx(1.0, abs=0.1) and not row["saturated"]
@@ -77,8 +80,8 @@ def test_reverse_kl_sits_on_one_mode_and_forward_kl_spans_both():
 
 
 def test_only_a_held_critic_is_1_lipschitz():
-    held = constraint_row("gradient penalty", SHORT, 0)
-    free = constraint_row("none", SHORT, 0)
+    held = constraint_row("gradient penalty", SHORT, 0, MONITOR)
+    free = constraint_row("none", SHORT, 0, MONITOR)
     assert 0.9 <= held["lipschitz"] <= 1.1 and not held["not_lipschitz"]
     assert free["lipschitz"] > 2.0 and free["not_lipschitz"]
 
@@ -108,7 +111,7 @@ def test_modes_are_counted_and_sliced_wasserstein_finds_the_ring():
         assert target.captured(drawn) == (len(target.centres), pytest.approx(1.0, abs=0.02))
         assert target.captured(target.centres[:1].repeat(100, 1))[0] == 1
     effort = Effort(steps=200, samples=256, width=32, critic_steps=1, learning_rate=5e-3)
-    row, samples = mode_row("ring", SLICED, effort, 0)
+    row, samples = mode_row("ring", SLICED, effort, 0, MONITOR)
     assert row["modes"] >= 6 and not row["failed"]
     assert samples.shape == (2000, 2)
 
@@ -139,7 +142,9 @@ def test_every_demonstration_gives_tables_and_figures():
         "invariance": {"weights": {"none": 0.0, "moyer": 1.0}},
     }
     for name in DEMONSTRATIONS:
-        tables, drawn = demonstrate(name, {"effort": effort, **blocks.get(name, {})}, 1)
+        tables, drawn = demonstrate(
+            name, {"effort": effort, "monitor": vars(MONITOR), **blocks.get(name, {})}, 1
+        )
         assert name in tables and name in drawn
         assert all(len(table) for table in tables.values())
         numbers = tables[name].select_dtypes("number").drop(columns="js_nats", errors="ignore")

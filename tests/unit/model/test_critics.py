@@ -34,6 +34,7 @@ from ctharmony.model.training import Hooks, TrainingInterruptedError, train
 from ctharmony.model.units import term_unit
 from training_block import training_block
 
+MONITOR = Settings.from_dict(training_block()).monitor
 HOW = CriticSettings(32, 1, 512, 2e-3, "penalty", 10.0, 32)
 every = pytest.mark.parametrize("name", CRITICS)
 
@@ -105,15 +106,15 @@ def test_findings_read_the_last_epoch_only():
     early = rows(1, decoded_coverage=0.1, realism_lipschitz=9.0, **held)
     late = rows(2, decoded_coverage=0.99, realism_lipschitz=1.05, **held)
     places = {"invariance": "moyer", "realism": WASSERSTEIN}
-    assert findings(early + late, places) == []
-    assert findings(early, places) == [
+    assert findings(early + late, places, MONITOR) == []
+    assert findings(early, places, MONITOR) == [
         f"realism: {NOT_LIPSCHITZ}",
         f"decoded patches: {MODES_DROPPED}",
     ]
     flat = rows(2, realism_lipschitz=0.5, **held)
-    assert findings(flat, places) == [f"realism: {SLACK}"]
+    assert findings(flat, places, MONITOR) == [f"realism: {SLACK}"]
     learned = [{"epoch": 2, "split": "train", "term": "realism_wasserstein_gp", "value": 1.0}]
-    assert findings(late + learned, places) == [f"realism: {OVERFITTED}"]
+    assert findings(late + learned, places, MONITOR) == [f"realism: {OVERFITTED}"]
 
 
 def conditional_samples(dependent: bool) -> tuple[Samples, torch.Tensor]:

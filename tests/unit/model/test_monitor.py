@@ -9,6 +9,7 @@ from ctharmony.model.monitor import (
     HEALTHY,
     SCANNER_COLLAPSED,
     _status,
+    _used,
     collapse,
 )
 from ctharmony.model.sampling import PatchSource
@@ -97,7 +98,8 @@ def test_a_skip_decoder_collapses_and_weak_rates_repair_it(scans, block):
     ],
 )
 def test_verdicts(active, scanner, biology, status):
-    assert _status(active, scanner, biology) == status
+    used = _used(scanner, biology, Settings.from_dict(training_block()).monitor)
+    assert _status(active, *used) == status
 
 
 def test_monitor_repeats_itself(healthy, scans, settings):

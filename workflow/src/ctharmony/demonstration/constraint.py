@@ -6,6 +6,7 @@ from ctharmony.demonstration.mixtures import ring
 from ctharmony.demonstration.play import Effort, fit_critic, new_critic
 from ctharmony.model.critics import WASSERSTEIN, Samples
 from ctharmony.model.honesty import lipschitz, not_lipschitz
+from ctharmony.model.settings import Monitor
 
 CONSTRAINTS = {
     "gradient penalty": ("penalty", 10.0),
@@ -15,7 +16,7 @@ CONSTRAINTS = {
 HELD_OUT = 4000
 
 
-def constraint_row(name: str, effort: Effort, seed: int) -> dict[str, object]:
+def constraint_row(name: str, effort: Effort, seed: int, how: Monitor) -> dict[str, object]:
     """A critic between a ring of Gaussians and N(0, I), judged on fresh interpolates.
 
     Returns constraint, seed, value, lipschitz, lipschitz_high, lipschitz_off, not_lipschitz.
@@ -35,9 +36,9 @@ def constraint_row(name: str, effort: Effort, seed: int) -> dict[str, object]:
     with torch.no_grad():
         value = float(critic.value(held, generator))
     row = {"constraint": name, "seed": seed, "value": value, **found}
-    return row | {"not_lipschitz": not_lipschitz(found["lipschitz"])}
+    return row | {"not_lipschitz": not_lipschitz(found["lipschitz"], how)}
 
 
-def constraints(effort: Effort, seeds: list[int]) -> list[dict[str, object]]:
+def constraints(effort: Effort, seeds: list[int], how: Monitor) -> list[dict[str, object]]:
     """`constraint_row` of every constraint and seed."""
-    return [constraint_row(name, effort, seed) for name in CONSTRAINTS for seed in seeds]
+    return [constraint_row(name, effort, seed, how) for name in CONSTRAINTS for seed in seeds]

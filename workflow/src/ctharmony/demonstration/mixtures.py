@@ -9,7 +9,7 @@ from torch import Tensor
 from ctharmony.demonstration.play import Effort, fit_generator, new_critic, new_network
 from ctharmony.information.coverage import density_coverage
 from ctharmony.model.critics import CRITICS
-from ctharmony.model.honesty import LEAST_COVERAGE
+from ctharmony.model.settings import Monitor
 
 NOISE = 4  # dimensions that a generator starts from
 JUDGED = 2000  # samples
@@ -56,7 +56,7 @@ MIXTURES = {"ring": ring, "grid": grid}
 
 
 def mode_row(
-    mixture: str, name: str, effort: Effort, seed: int
+    mixture: str, name: str, effort: Effort, seed: int, how: Monitor
 ) -> tuple[dict[str, object], Tensor]:
     """A generator against a mixture by one objective: the row, and its samples for the figure.
 
@@ -82,17 +82,17 @@ def mode_row(
     density, coverage = density_coverage(target.draw(generator, JUDGED), samples, NEIGHBOURS)
     row = {"mixture": mixture, "divergence": name, "seed": seed, "modes": modes}
     row |= {"of": len(target.centres), "near": near, "density": density, "coverage": coverage}
-    return row | {"modes_dropped": coverage < LEAST_COVERAGE, "failed": failed}, samples
+    return row | {"modes_dropped": coverage < how.least_coverage, "failed": failed}, samples
 
 
 def modes(
-    mixture: str, effort: Effort, seeds: list[int]
+    mixture: str, effort: Effort, seeds: list[int], how: Monitor
 ) -> tuple[list[dict[str, object]], dict[str, Tensor]]:
     """Every divergence over the seeds; the samples are those of the first seed."""
     rows, shown = [], {}
     for name in CRITICS:
         for seed in seeds:
-            row, samples = mode_row(mixture, name, effort, seed)
+            row, samples = mode_row(mixture, name, effort, seed, how)
             rows.append(row)
             shown.setdefault(name, samples)
     return rows, shown

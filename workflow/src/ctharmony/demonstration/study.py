@@ -15,6 +15,7 @@ from ctharmony.demonstration.mixtures import MIXTURES, modes, single_mode
 from ctharmony.demonstration.play import Effort
 from ctharmony.demonstration.supports import supports
 from ctharmony.model.critics import WASSERSTEIN
+from ctharmony.model.settings import Monitor
 
 Found = tuple[dict[str, pd.DataFrame], dict[str, Figure]]
 Block = Mapping[str, Any]
@@ -30,9 +31,15 @@ def _bounds(how: Block, seeds: list[int]) -> Found:
     return {"bounds": table, "rate": parts}, {"bounds": drawings.bounds(table)}
 
 
+def _monitor(how: Block) -> Monitor:
+    return Monitor(**how["monitor"])
+
+
 def _supports(how: Block, seeds: list[int]) -> Found:
     distances = [float(value) for value in how["distances"]]
-    rows = supports(["js", WASSERSTEIN], distances, Effort(**how["effort"]), seeds[0])
+    rows = supports(
+        ["js", WASSERSTEIN], distances, Effort(**how["effort"]), seeds[0], _monitor(how)
+    )
     table = pd.DataFrame(rows)
     return {"supports": table}, {"supports": drawings.supports(table)}
 
@@ -48,13 +55,13 @@ def _single_mode(how: Block, seeds: list[int]) -> Found:
 
 
 def _constraint(how: Block, seeds: list[int]) -> Found:
-    table = pd.DataFrame(constraints(Effort(**how["effort"]), seeds))
+    table = pd.DataFrame(constraints(Effort(**how["effort"]), seeds, _monitor(how)))
     return {"constraint": table}, {"constraint": drawings.constraint(table)}
 
 
 def _mixture(mixture: str) -> Callable[[Block, list[int]], Found]:
     def run(how: Block, seeds: list[int]) -> Found:
-        rows, shown = modes(mixture, Effort(**how["effort"]), seeds)
+        rows, shown = modes(mixture, Effort(**how["effort"]), seeds, _monitor(how))
         points = {name: samples.numpy() for name, samples in shown.items()}
         figure = drawings.clouds(points, MIXTURES[mixture]().centres.numpy())
         return {mixture: pd.DataFrame(rows)}, {mixture: figure}
@@ -83,7 +90,7 @@ def demonstrate(name: str, how: Block, seeds: int) -> Found:
 
     Args:
         name: one of DEMONSTRATIONS.
-        how: its block of the configuration.
+        how: its block of the configuration, and the models' block `monitor` beside it.
         seeds: how many, from 0.
 
     Returns:

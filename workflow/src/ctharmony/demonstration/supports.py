@@ -7,6 +7,7 @@ from ctharmony.information.discrete import js
 from ctharmony.information.optimal_transport import wasserstein_exact
 from ctharmony.model.critics import WASSERSTEIN, Samples
 from ctharmony.model.honesty import generator_gradient, saturated
+from ctharmony.model.settings import Monitor
 
 COUNT = 400  # points of each line
 
@@ -17,7 +18,9 @@ def lines(theta: float, generator: torch.Generator, count: int) -> tuple[torch.T
     return torch.stack([0 * up[0], up[0]], 1), torch.stack([0 * up[1] + theta, up[1]], 1)
 
 
-def support_row(name: str, theta: float, effort: Effort, seed: int) -> dict[str, object]:
+def support_row(
+    name: str, theta: float, effort: Effort, seed: int, how: Monitor
+) -> dict[str, object]:
     """One critic between the lines at distance `theta`, judged on fresh points.
 
     Returns divergence, theta, value, slope (mean of d value / d theta), js_nats (the critic's),
@@ -47,7 +50,7 @@ def support_row(name: str, theta: float, effort: Effort, seed: int) -> dict[str,
         "js_exact": js(*_histograms(theta)),
         "wasserstein_exact": wasserstein_exact(same, beside),
         "generator_gradient": gradient,
-        "saturated": saturated(told, gradient),
+        "saturated": saturated(told, gradient, how),
     }
 
 
@@ -57,7 +60,7 @@ def _histograms(theta: float) -> tuple[list[float], list[float]]:
 
 
 def supports(
-    names: list[str], thetas: list[float], effort: Effort, seed: int
+    names: list[str], thetas: list[float], effort: Effort, seed: int, how: Monitor
 ) -> list[dict[str, object]]:
     """`support_row` of every name at every distance."""
-    return [support_row(name, theta, effort, seed) for name in names for theta in thetas]
+    return [support_row(name, theta, effort, seed, how) for name in names for theta in thetas]

@@ -47,10 +47,18 @@ class ConfoundingStudy:
         block: `study` (the config block `confounding_study`), `model`, `harmonization`,
             `features`, `probes`.
         target: the target site; seed: of the study.
+
+    Raises:
+        ValueError: the target is none of the study's sites.
     """
 
     def __init__(self, given: Any, block: Mapping[str, Any], target: str, seed: int) -> None:
         self.block, self.study, self.target, self.seed = block, block["study"], target, seed
+        if target not in self.study["sites"]:
+            raise ValueError(
+                f"confounding_study.sites lacks the target site {target}, whose scans are the "
+                "truth; add it"
+            )
         rows = ingested_scans(given.ingested)
         truth = read_tables([f"{folder}/truth.tsv" for folder in given.simulated])
         ages = truth.drop_duplicates("subject").set_index("subject")[["age", "sex"]]

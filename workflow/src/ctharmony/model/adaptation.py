@@ -10,9 +10,6 @@ import torch
 from ctharmony.model.inference import ScanPosterior, TrainedModel
 from ctharmony.model.settings import Settings
 
-LEAST_VARIANCE = 0.02
-LEAST_TISSUES = 0.5
-
 
 @dataclass(frozen=True)
 class SiteProfile:
@@ -51,7 +48,8 @@ def adapt(model: TrainedModel, posteriors: Sequence[ScanPosterior]) -> SiteProfi
         raise ValueError("no usable scan to adapt to; add a scan of this site")
     count, weight = len(posteriors), model.settings.adaptation.shrinkage_scans
     hyper_mean, between, within = hyperprior(model)
-    centre, own = _moments(posteriors)
+    least = model.settings.adaptation.least_variance
+    centre, own = _moments(posteriors, least)
     variance = (count * own + weight * within) / (count + weight)
     # the hyperprior counts as `weight` scans where the sites differ as much as scans of one do
     trust = between / (between + weight * variance / count) if weight else np.ones_like(variance)
@@ -60,7 +58,7 @@ def adapt(model: TrainedModel, posteriors: Sequence[ScanPosterior]) -> SiteProfi
     return SiteProfile(
         n_scans=count,
         prior_mean=mean.astype(np.float32),
-        prior_logvar=np.log(np.maximum(variance, LEAST_VARIANCE)).astype(np.float32),
+        prior_logvar=np.log(np.maximum(variance, least)).astype(np.float32),
         out_of_distribution=distance,
         reason=_refusal(distance, _tissues_seen(posteriors), model.settings),
     )
@@ -79,16 +77,19 @@ def fit_priors(model: TrainedModel, posteriors: dict[str, Sequence[ScanPosterior
     for index, site in enumerate(model.sites):
         if not posteriors.get(site):
             raise ValueError(f"site {site} has no usable training scan")
-        mean, variance = _moments(posteriors[site])
+        least = model.settings.adaptation.least_variance
+        mean, variance = _moments(posteriors[site], least)
         with torch.no_grad():
             model.network.priors.mean[index] = torch.from_numpy(mean)
             model.network.priors.logvar[index] = torch.from_numpy(np.log(variance))
 
 
-def _moments(posteriors: Sequence[ScanPosterior]) -> tuple[np.ndarray, np.ndarray]:
+def _moments(
+    posteriors: Sequence[ScanPosterior], least_variance: float
+) -> tuple[np.ndarray, np.ndarray]:
     means = np.stack([posterior.mean for posterior in posteriors])
     own = np.mean([np.exp(posterior.logvar) for posterior in posteriors], axis=0)
-    return means.mean(axis=0), np.maximum(own + means.var(axis=0), LEAST_VARIANCE)
+    return means.mean(axis=0), np.maximum(own + means.var(axis=0), least_variance)
 
 
 def reference_profile(model: TrainedModel, site: str, scans: int) -> SiteProfile:
@@ -123,7 +124,7 @@ def _tissues_seen(posteriors: Sequence[ScanPosterior]) -> float:
 
 
 def _refusal(distance: float, tissues: float, settings: Settings) -> str:
-    if tissues < LEAST_TISSUES:
+    if tissues < settings.adaptation.least_tissues:
         names = ", ".join(settings.anchors_hu)
         return (
             f"out of distribution: most of its scans lack the HU of most of {names}; "

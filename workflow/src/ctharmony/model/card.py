@@ -36,7 +36,8 @@ def model_card(
     held_out = "validation scans" if watched else "training scans: there are no validation subjects"
     source = PatchSource(watched or fitted, model.sites, model.settings)
     health = asdict(collapse(model.network, source, model.settings))
-    status, found = health.pop("status"), findings(history, _divergences(model))
+    status = health.pop("status")
+    found = findings(history, _divergences(model), model.settings.monitor)
     last = max((row["epoch"] for row in history), default=0)
     return {
         "intended_use": INTENDED_USE,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import nn
 
 from ctharmony.model.settings import Training
 from ctharmony.model.vae import Batch
@@ -32,6 +33,26 @@ def make_fabric(how: Training) -> Any:
     fabric = Fabric(accelerator=accelerator, devices=how.devices, precision=precision, **shared)
     fabric.launch()
     return fabric
+
+
+def laid_out(model: nn.Module, how: Training, on_gpu: bool, backend: str = "inductor") -> nn.Module:
+    """The model with its convolutions in the layout and form that `how` asks for, in place.
+
+    Neither weights nor their names change, so checkpoints fit whatever was asked for.
+
+    Args:
+        model: has the submodules `biology` and `decoder`; how: `channels_last`, `compiled`.
+        on_gpu: what `auto` means yes for; backend: of `torch.compile`.
+    """
+    wanted = {"never": False, "auto": on_gpu, "always": True}
+    parts = (model.biology, model.decoder)
+    for part in parts:
+        if wanted[how.channels_last]:
+            part.to(memory_format=torch.channels_last)
+        if wanted[how.compiled]:
+            # patches have one size, but the last batch of a validation scan may be smaller
+            part.compile(backend=backend, dynamic=False)
+    return model
 
 
 def leads() -> bool:

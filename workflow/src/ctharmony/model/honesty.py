@@ -15,17 +15,13 @@ from ctharmony.information.coverage import density_coverage
 from ctharmony.information.variational import LOG_TWO
 from ctharmony.model.critics import SLICED, WASSERSTEIN, Critic, Samples, interpolates
 from ctharmony.model.games import Games
+from ctharmony.model.settings import Monitor
 from ctharmony.model.units import term_unit
 from ctharmony.model.vae import Batch, Outcome
 
 SATURATED, NOT_LIPSCHITZ, SLACK = "saturated", "not 1-Lipschitz", "critic understates"
 OVERFITTED, MODES_DROPPED = "critic over-fitted", "modes dropped"
-NEAR_CEILING = 0.05  # share of log 2
-VANISHED = 0.01  # nats per SD of the samples: the generator does not move any more
-LIPSCHITZ_TOLERANCE = 0.1
-OVERFIT_SHARE, OVERFIT_LEAST = 0.5, 0.05  # of the training value; nats, or the samples' unit
-NEIGHBOURS = 5  # Naeem et al., arXiv 2002.09797
-LEAST_COVERAGE = 0.8  # equal distributions have 0.97 with five neighbours
+NEIGHBOURS = 5  # Naeem et al., arXiv 2002.09797; equal distributions then have a coverage of 0.97
 MOST_TILES = 512
 POOLED = 4  # numbers per side that stand for a decoded patch's content
 
@@ -61,24 +57,25 @@ def lipschitz(critic: Critic, samples: Samples, generator: torch.Generator) -> d
     }
 
 
-def saturated(js_nats: float, gradient: float) -> bool:
-    """JS within 5% of its ceiling log 2 and the generator's gradient vanished."""
-    return js_nats >= (1.0 - NEAR_CEILING) * LOG_TWO and gradient < VANISHED
+def saturated(js_nats: float, gradient: float, how: Monitor) -> bool:
+    """JS near its ceiling log 2 and the generator's gradient vanished."""
+    near = js_nats >= (1.0 - how.near_ceiling) * LOG_TWO
+    return near and gradient < how.vanished_gradient
 
 
-def not_lipschitz(constant: float) -> bool:
+def not_lipschitz(constant: float, how: Monitor) -> bool:
     """A Wasserstein critic steeper than 1 by more than the tolerance: its value is no distance."""
-    return not constant <= 1.0 + LIPSCHITZ_TOLERANCE
+    return not constant <= 1.0 + how.lipschitz_tolerance
 
 
-def slack(constant: float) -> bool:
+def slack(constant: float, how: Monitor) -> bool:
     """A Wasserstein critic flatter than 1 by more than the tolerance understates the distance."""
-    return constant < 1.0 - LIPSCHITZ_TOLERANCE
+    return constant < 1.0 - how.lipschitz_tolerance
 
 
-def overfitted(train: float, held_out: float) -> bool:
-    """The bound on training samples exceeds the one on held-out samples by half of itself."""
-    return train - held_out > max(OVERFIT_LEAST, OVERFIT_SHARE * abs(train))
+def overfitted(train: float, held_out: float, how: Monitor) -> bool:
+    """The bound on training samples exceeds the one on held-out samples by a share of itself."""
+    return train - held_out > max(how.overfit_least, how.overfit_share * abs(train))
 
 
 class Watch:
@@ -140,12 +137,15 @@ class Watch:
         return found
 
 
-def findings(history: Iterable[Mapping[str, Any]], divergences: Mapping[str, str]) -> list[str]:
+def findings(
+    history: Iterable[Mapping[str, Any]], divergences: Mapping[str, str], how: Monitor
+) -> list[str]:
     """Words for what the last epoch's rows show amiss, such as `invariance: saturated`.
 
     Args:
         history: rows of a whole run.
         divergences: place -> name of its divergence.
+        how: from where on something is amiss.
     """
     rows = list(history)
     last = max((row["epoch"] for row in rows), default=0)
@@ -159,16 +159,16 @@ def findings(history: Iterable[Mapping[str, Any]], divergences: Mapping[str, str
         }
         if "generator_gradient" not in held:
             continue
-        if saturated(held.get("js", math.nan), held["generator_gradient"]):
+        if saturated(held.get("js", math.nan), held["generator_gradient"], how):
             found.append(f"{place}: {SATURATED}")
-        if name == WASSERSTEIN and not_lipschitz(held["lipschitz"]):
+        if name == WASSERSTEIN and not_lipschitz(held["lipschitz"], how):
             found.append(f"{place}: {NOT_LIPSCHITZ}")
-        if name == WASSERSTEIN and slack(held["lipschitz"]):
+        if name == WASSERSTEIN and slack(held["lipschitz"], how):
             found.append(f"{place}: {SLACK}")
         trained = values.get(("train", f"{place}_{name}"), math.nan)
-        if name != SLICED and overfitted(trained, held[name]):
+        if name != SLICED and overfitted(trained, held[name], how):
             found.append(f"{place}: {OVERFITTED}")
-    if values.get(("validation", "decoded_coverage"), 1.0) < LEAST_COVERAGE:
+    if values.get(("validation", "decoded_coverage"), 1.0) < how.least_coverage:
         found.append(f"decoded patches: {MODES_DROPPED}")
     return found
 

@@ -11,16 +11,13 @@ from ctharmony.information.elbo import active_units, decompose
 from ctharmony.model.devices import moved
 from ctharmony.model.objective import reconstruction, spectrum, terms, weighted
 from ctharmony.model.sampling import PatchSource, latent_draws
-from ctharmony.model.settings import Settings
+from ctharmony.model.settings import Monitor, Settings
 from ctharmony.model.vae import Batch, FactorisedVAE, Outcome
 
 HEALTHY = "healthy"
 SCANNER_COLLAPSED = "z_s collapsed"
 BIOLOGY_COLLAPSED = "z_b collapsed"
 DECODER_IGNORES = "decoder ignores z"
-# a latent that costs less than this when swapped for another scan's is not used
-LEAST_BIOLOGY_NATS_PER_PIXEL = 0.01
-LEAST_SCANNER_NATS_PER_PATCH = 2.0
 SURGERY_PLACES = 512
 
 
@@ -112,12 +109,17 @@ def collapse(model: FactorisedVAE, source: PatchSource, settings: Settings) -> C
         means_b.append(_by_place(outcome.z_b[0]))
     active = active_units(torch.cat(means_s)), active_units(torch.cat(means_b))
     lost_s, lost_b = (lost / total).tolist()
-    return Collapse(_status(active, lost_s, lost_b / model.grid**2), *active, lost_s, lost_b)
+    used = _used(lost_s, lost_b / model.grid**2, settings.monitor)
+    return Collapse(_status(active, *used), *active, lost_s, lost_b)
 
 
-def _status(active: tuple[int, int], lost_scanner: float, lost_biology_per_pixel: float) -> str:
-    uses_scanner = lost_scanner > LEAST_SCANNER_NATS_PER_PATCH
-    uses_biology = lost_biology_per_pixel > LEAST_BIOLOGY_NATS_PER_PIXEL
+def _used(lost_scanner: float, lost_biology_per_pixel: float, how: Monitor) -> tuple[bool, bool]:
+    """Whether z_s and z_b are used by the decoder."""
+    uses_biology = lost_biology_per_pixel > how.least_biology_nats
+    return lost_scanner > how.least_scanner_nats, uses_biology
+
+
+def _status(active: tuple[int, int], uses_scanner: bool, uses_biology: bool) -> str:
     if min(active) > 0 and not uses_scanner and not uses_biology:
         return DECODER_IGNORES
     if active[1] == 0 or not uses_biology:

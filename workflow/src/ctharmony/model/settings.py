@@ -79,7 +79,9 @@ class Training:
 
     `simulated_share` of the scans are shown as scanners that do not exist would show them.
     Training ends early after `patience_epochs` epochs without a lower validation loss (0: never).
-    `devices` x `nodes` processes share each step.
+    `devices` x `nodes` processes share each step. `channels_last` and `compiled`: never, auto
+    (where there is a GPU) or always; both change the speed and the last digits alone. Training
+    gives up after `bad_steps` steps in a row whose gradient is not a number.
     """
 
     steps: int
@@ -94,17 +96,51 @@ class Training:
     patience_epochs: int
     accelerator: str
     precision: str
+    channels_last: str
+    compiled: str
+    bad_steps: int
     devices: int
     nodes: int
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """Shrinkage weight in scans, refusal threshold in training SDs, patches read per scan."""
+    """Shrinkage weight in scans, refusal threshold in training SDs, patches read per scan.
+
+    Refused, too, where the middle scan shows less than the share `least_tissues` of the tissues;
+    no dimension of p(z_s|site) has less than `least_variance`.
+    """
 
     shrinkage_scans: float
     refuse_above: float
     patches_per_scan: int
+    least_tissues: float
+    least_variance: float
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """From where on the monitors speak.
+
+    Attributes:
+        least_biology_nats, least_scanner_nats: a latent that costs less when swapped for another's
+            is not used; nats per pixel, nats per patch.
+        near_ceiling: share of log 2 within which JS is at its ceiling.
+        vanished_gradient: nats per SD of the samples under which the generator does not move.
+        lipschitz_tolerance: a Wasserstein critic's slope may differ from 1 by this.
+        overfit_share, overfit_least: a bound on training samples may exceed that on held-out ones
+            by this share of itself, or by this many nats (or the samples' unit).
+        least_coverage: coverage by decoded patches under which modes are dropped.
+    """
+
+    least_biology_nats: float
+    least_scanner_nats: float
+    near_ceiling: float
+    vanished_gradient: float
+    lipschitz_tolerance: float
+    overfit_share: float
+    overfit_least: float
+    least_coverage: float
 
 
 @dataclass(frozen=True)
@@ -117,6 +153,7 @@ class Settings:
     realism: Realism
     critics: CriticSettings
     training: Training
+    monitor: Monitor
     adaptation: Adaptation
     anchors_hu: dict[str, float]
     anchor_sd_hu: dict[str, float]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ctharmony.model.adaptation import fit_priors
-from ctharmony.model.devices import make_fabric, moved
+from ctharmony.model.devices import laid_out, make_fabric, moved
 from ctharmony.model.games import Games
 from ctharmony.model.honesty import Watch
 from ctharmony.model.inference import ScanPosterior, TrainedModel
@@ -26,7 +26,6 @@ from ctharmony.model.settings import Settings
 from ctharmony.model.twins import make_twin, simulate_scanners, twin_penalty
 from ctharmony.model.vae import Batch, FactorisedVAE
 
-MAX_BAD_STEPS = 20
 Checkpoint = dict[str, Any]
 
 
@@ -67,7 +66,7 @@ def train(
     Raises:
         ValueError: no training scan, a test scan among them, or a batch that the processes cannot
             share.
-        FloatingPointError: the loss stayed not-a-number for 20 steps.
+        FloatingPointError: the loss stayed not-a-number for `training.bad_steps` steps.
         TrainingInterruptedError: `hooks.should_stop` said so.
     """
     torch.set_num_threads(threads)
@@ -97,6 +96,7 @@ class Trainer:
                 f"model.training.scans_per_step {settings.training.scans_per_step} cannot be "
                 f"dealt out to {self.ranks.world} processes; make it a multiple"
             )
+        laid_out(model, settings.training, self.fabric.device.type == "cuda")
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
         self.games = Games(settings, self.source, seed).to(self.fabric.device)
         self.warm = ramp(settings.training.steps, settings.objective.warmup_share)
@@ -193,11 +193,11 @@ class Trainer:
         progress.step += 1
         if not finite:
             progress.bad_steps += 1
-            if progress.bad_steps >= MAX_BAD_STEPS:
+            if progress.bad_steps >= self.settings.training.bad_steps:
                 bad = [name for name, value in parts.items() if not torch.isfinite(value)]
                 raise FloatingPointError(
                     f"training: {', '.join(bad) or 'the gradient'} stayed not-a-number for "
-                    f"{MAX_BAD_STEPS} steps; lower model.training.learning_rate"
+                    f"{progress.bad_steps} steps; lower model.training.learning_rate"
                 )
             return
         self.optimizer.step()

@@ -30,9 +30,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from ctharmony.io.candidates import Taken
-from ctharmony.io.ingest import Intake, ingest_batch, read_source
+from ctharmony.io.ingest import ingest_batch, read_source
 from ctharmony.io.volumes import write_volume
-from ctharmony.quality.measure import QualitySettings, analyse
+from ctharmony.jobs.ingest import make_intake
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["ingest"]
@@ -105,19 +105,8 @@ def convert(source: Path, out: Path) -> None:
 
 def whole(source: Path, out: Path) -> None:
     """The whole of ingest: conversion, masks, quality and physics, tables."""
-    how = QualitySettings.from_config(SETTINGS["quality"])
-    intake = Intake(
-        site="north",
-        batch="b0000",
-        role="reference",
-        folder=out,
-        limits=TAKEN.limits,
-        rule=TAKEN.rule,
-        words=TAKEN.words,
-        truncated_fraction=SETTINGS["truncated_fraction"],
-        analyse=partial(analyse, how=how),
-        logger=logging.getLogger("ctharmony"),
-    )
+    names = ("north", "b0000", "reference")
+    intake = make_intake(SETTINGS, names, out, logging.getLogger("ctharmony"))
     ingest_batch([{"scan": "s", "subject": "p", "path": str(source)}], intake)
 
 

@@ -6,17 +6,15 @@ spacing in mm, maker and kernel; n/a where a scan is set aside or nothing is sta
 
 import logging
 import re
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
-from ctharmony.io.candidates import Taken
-from ctharmony.io.ingest import Intake, ingest_batch
+from ctharmony.io.ingest import ingest_batch
 from ctharmony.io.tables import read_table
-from ctharmony.quality.measure import QualitySettings, analyse
+from ctharmony.jobs.ingest import make_intake
 from study import ROOT
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("golden")]
@@ -42,20 +40,9 @@ def identifier(source: str) -> str:
 def table(real_data, tmp_path_factory) -> pd.DataFrame:
     """scans.tsv of everything there is, as one batch, by source."""
     block = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["ingest"]
-    taken = Taken.from_config(block)
     folder = tmp_path_factory.mktemp("golden")
-    intake = Intake(
-        site="real",
-        batch="b0000",
-        role="reference",
-        folder=folder,
-        limits=taken.limits,
-        rule=taken.rule,
-        words=taken.words,
-        truncated_fraction=block["truncated_fraction"],
-        analyse=partial(analyse, how=QualitySettings.from_config(block["quality"])),
-        logger=logging.getLogger("ctharmony"),
-    )
+    names = ("real", "b0000", "reference")
+    intake = make_intake(block, names, folder, logging.getLogger("ctharmony"))
     rows = [
         {"scan": identifier(source), "subject": "p", "path": str(real_data / source)}
         for source in sources(real_data)

@@ -18,9 +18,6 @@ class Refusing(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_POST = answer  # noqa: N815
 
-    def log_message(self, *given):
-        """Nothing is printed."""
-
 
 @pytest.fixture
 def refusing():

@@ -1,7 +1,7 @@
 """Small scans of known content as DICOM and NIfTI, and the shipped settings of ingest."""
 
 import logging
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from ctharmony.io.dicom_series import SeriesRule
 from ctharmony.io.ingest import Intake
 from ctharmony.io.scan import InputLimits
 from ctharmony.io.sidecar import Vocabulary
-from ctharmony.quality.measure import QualitySettings, analyse
+from ctharmony.jobs.ingest import make_intake
 
 
 @pytest.fixture(scope="session")
@@ -39,30 +39,13 @@ def words(settings) -> Vocabulary:
     return Vocabulary(**settings["vocabulary"])
 
 
-@pytest.fixture
-def intake(make_intake):
-    """An Intake that writes to the given folder."""
-    return make_intake
-
-
 @pytest.fixture(scope="session")
-def make_intake(settings, limits, rule, words):
+def intake(settings) -> Callable[[Path], Intake]:
     """An Intake that writes to the given folder."""
 
     def make(folder: Path) -> Intake:
-        how = QualitySettings.from_config(settings["quality"])
-        return Intake(
-            site="alpine",
-            batch="batch1",
-            role="reference",
-            folder=folder,
-            limits=limits,
-            rule=rule,
-            words=words,
-            truncated_fraction=settings["truncated_fraction"],
-            analyse=partial(analyse, how=how),
-            logger=logging.getLogger("ctharmony"),
-        )
+        names = ("alpine", "batch1", "reference")
+        return make_intake(settings, names, folder, logging.getLogger("ctharmony"))
 
     return make
 

@@ -61,8 +61,8 @@ def chests(real_data, module_intake):
 
 
 @pytest.fixture(scope="module")
-def module_intake(tmp_path_factory, make_intake):
-    return lambda: make_intake(tmp_path_factory.mktemp("real"))
+def module_intake(tmp_path_factory, intake):
+    return lambda: intake(tmp_path_factory.mktemp("real"))
 
 
 def ingested(sources, real_data, module_intake):

@@ -9,15 +9,14 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from ctharmony.evaluation.feature_row import scan_features  # noqa: E402
-from ctharmony.evaluation.settings import feature_settings  # noqa: E402
+from ctharmony.evaluation.feature_row import FeatureSettings, scan_features  # noqa: E402
 from ctharmony.io.tables import read_table, write_table  # noqa: E402
 from ctharmony.io.volumes import read_volume  # noqa: E402
 
 ingested = Path(snakemake.input.ingested)
 harmonized = snakemake.input.get("harmonized", [])
 images, name = (Path(harmonized), "harmonized.tsv") if harmonized else (ingested, "scans.tsv")
-settings, scans = feature_settings(snakemake.params.settings), read_table(images / name)
+settings, scans = FeatureSettings.from_dict(snakemake.params.settings), read_table(images / name)
 
 rows = []
 for scan in scans.loc[scans["status"] != "set_aside", "scan"]:

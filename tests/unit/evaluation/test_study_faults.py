@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from ctharmony.evaluation.cases import StudyTables, list_cases, methods_of
+from ctharmony.evaluation.feature_row import FeatureSettings
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.gather import study_input
 from ctharmony.evaluation.metrics import metric_row, unit_of
 from ctharmony.evaluation.questions import ask_biology, ask_scanner, scanner_labels
-from ctharmony.evaluation.settings import feature_settings
 from ctharmony.evaluation.streaming import measure_case
 from ctharmony.evaluation.study import evaluate_study
 from ctharmony.evaluation.tables import feature_set
@@ -86,7 +86,7 @@ def test_metric_words_have_units_and_stages():
 
 def test_the_configuration_has_what_features_need():
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    settings = feature_settings(features_block(config))
+    settings = FeatureSettings.from_dict(features_block(config))
     assert settings.radiomics.ranges_hu["lung"][0] == -1000
     own, base = config["features"]["noise"], config["ingest"]["quality"]["noise"]
     assert settings.image.noise.patch_mm == own["patch_mm"] != base["patch_mm"]

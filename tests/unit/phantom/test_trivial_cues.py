@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import yaml
 
+from ctharmony.evaluation.feature_row import FeatureSettings
 from ctharmony.evaluation.image_features import image_features
 from ctharmony.evaluation.probes import ProbeSettings, Sample, probe
-from ctharmony.evaluation.settings import feature_settings
 from ctharmony.phantom.cohort import Study
 from ctharmony.quality.masks import MaskSettings, segment
 from ctharmony.registration.resampling import OUTSIDE_HU, Grid, resample
@@ -152,7 +152,7 @@ def test_none_is_left_on_the_template_grid(regridded, config) -> None:
 
 def test_what_the_image_probe_sees_is_at_chance(same_pixel, plain, config) -> None:
     """Features of the evaluation from native grids: chance, and hardly moved by the cues."""
-    how = feature_settings(features_block(config)).image
+    how = FeatureSettings.from_dict(features_block(config)).image
     rows, bare = (
         [image_features(scan.hu, labels, scan.spacing, how) for scan, labels in given]
         for given in (

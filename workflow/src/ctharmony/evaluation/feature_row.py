@@ -1,11 +1,14 @@
 """All features of one scan in one row: radiomics, and what a probe sees of the image."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ctharmony.evaluation.image_features import ImageFeatureSettings, image_features
 from ctharmony.evaluation.radiomics import RadiomicsSettings, radiomics
+from ctharmony.quality.noise import NoiseSettings
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,16 @@ class FeatureSettings:
 
     radiomics: RadiomicsSettings
     image: ImageFeatureSettings
+
+    @classmethod
+    def from_dict(cls, block: Mapping[str, Any]) -> "FeatureSettings":
+        """Read the `features` block; it has been checked against its schema before."""
+        numbers = dict(block["radiomics"])
+        ranges = numbers.pop("ranges_hu").items()
+        limits = {name: (float(low), float(high)) for name, (low, high) in ranges}
+        noise = NoiseSettings.from_dict(block["noise"])
+        image = ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"]))
+        return cls(RadiomicsSettings(**numbers, ranges_hu=limits), image)
 
 
 def scan_features(

@@ -7,14 +7,12 @@ from typing import Any
 from ctharmony.evaluation.cases import OURS, UNTOUCHED
 from ctharmony.evaluation.cnn_probe import CnnSettings
 from ctharmony.evaluation.descriptors import DescriptorSettings
-from ctharmony.evaluation.feature_row import FeatureSettings
 from ctharmony.evaluation.feature_study import FeatureStudySettings
 from ctharmony.evaluation.image_features import ImageFeatureSettings
 from ctharmony.evaluation.paired import PairedSettings
 from ctharmony.evaluation.patches import PatchSettings
 from ctharmony.evaluation.place_rows import ExplanationSettings
 from ctharmony.evaluation.probes import ProbeSettings
-from ctharmony.evaluation.radiomics import RadiomicsSettings
 from ctharmony.evaluation.slice_windows import WindowSettings
 from ctharmony.evaluation.streaming import SeenSettings
 from ctharmony.quality.noise import NoiseSettings
@@ -101,22 +99,6 @@ def _explanation(
     own = {**block, "traits": tuple(block["traits"])}
     del own["grey_edges_hu"]
     return ExplanationSettings(**own, descriptors=DescriptorSettings(*numbers), probes=probes)
-
-
-def radiomics_settings(block: Mapping[str, Any]) -> RadiomicsSettings:
-    """Read the radiomics part of the `features` block."""
-    return RadiomicsSettings(**(dict(block) | {"ranges_hu": _ranges(block["ranges_hu"])}))
-
-
-def feature_settings(block: Mapping[str, Any]) -> FeatureSettings:
-    """Read the `features` block."""
-    noise = NoiseSettings.from_dict(block["noise"])
-    image = ImageFeatureSettings(noise, tuple(block["band_edges_per_mm"]))
-    return FeatureSettings(radiomics_settings(block["radiomics"]), image)
-
-
-def _ranges(block: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    return {name: (float(low), float(high)) for name, (low, high) in block.items()}
 
 
 def feature_study_settings(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ctharmony.io.files import read_json, write_json
-from ctharmony.io.models import WEIGHTS
+from ctharmony.io.model_files import WEIGHTS
 
 BIDS_VERSION = "1.10.0"
 SHORT = 12  # characters of a hash that people read

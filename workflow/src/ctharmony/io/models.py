@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save
 
 from ctharmony.io.files import read_json, replaced, write_json
 from ctharmony.io.mapped import mapped_copy
+from ctharmony.io.model_files import CARD, PEER, WEIGHTS
 from ctharmony.io.tables import read_table, read_tables
 from ctharmony.io.volumes import read_spacing, read_volume
 from ctharmony.model.inference import ScanPosterior, TrainedModel
@@ -18,7 +19,6 @@ from ctharmony.model.peers import PeerSettings, TrainedPeer
 from ctharmony.model.scans import ScanData
 from ctharmony.model.settings import Settings
 
-WEIGHTS, CARD, PEER = "weights.safetensors", "model_card.json", "peer.json"
 NOT_PLACED = ("set_aside", "failed")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ctharmony.io.derivatives import generated_by, hash_files, hash_settings
 from ctharmony.io.files import read_json, write_json
-from ctharmony.io.models import CARD, WEIGHTS
+from ctharmony.io.model_files import CARD, WEIGHTS
 
 ABOUT = "harmonizer.json"
 PARTS = (WEIGHTS, CARD, "history.tsv", "reference.json")

@@ -15,9 +15,8 @@ from ctharmony.evaluation.confounding import (
     sent_to,
     stacked_features,
 )
-from ctharmony.evaluation.feature_row import scan_features
+from ctharmony.evaluation.feature_row import FeatureSettings, scan_features
 from ctharmony.evaluation.probes import ProbeSettings
-from ctharmony.evaluation.settings import feature_settings
 from ctharmony.evaluation.tables import factor_table
 from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer
 from ctharmony.io.models import read_curves
@@ -114,7 +113,11 @@ class ConfoundingStudy:
 
     def _features(self, rows: pd.DataFrame, harmonizer: ScanHarmonizer) -> pd.DataFrame:
         """Features of the scans as the harmonizer leaves them, in whole HU."""
-        how, curves, found = feature_settings(self.block["features"]), read_curves(rows), []
+        how, curves, found = (
+            FeatureSettings.from_dict(self.block["features"]),
+            read_curves(rows),
+            [],
+        )
         known = {row["scan"]: row for row in self.before.to_dict("records")}
         for row in rows.to_dict("records"):
             scan = row["scan"]

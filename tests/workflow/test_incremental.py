@@ -61,6 +61,10 @@ def promote(study):
     study.manifests["summit"] = ("reference", scanner, rows)
 
 
+def reorder_sites(study):
+    study.manifests = dict(reversed(study.manifests.items()))
+
+
 def change_setting(block, key, value):
     def change(study):
         study.config[block][key] = value
@@ -86,6 +90,7 @@ MODEL_AND_BELOW = {
 }  # fmt: skip
 TABLE = {
     "nothing": (lambda study: None, {}),
+    "sites in another order": (reorder_sites, {}),
     "query site joins": (
         join_query_site, {**OF_A_SITE, "adapt": 1, "package": 1, "features": 2, "survey": 1,
          **AGGREGATES},

@@ -51,7 +51,8 @@ class Cohort:
     """All sites of a study and how their scans fall into batches.
 
     Attributes:
-        sites: by id, in sheet order, without the withdrawn ones.
+        sites: by id, in the order of their ids (a sheet sorted anew changes nothing), without the
+            withdrawn ones.
         batch_size: scans per batch.
         withdrawn: id -> role of the sites that left the study.
     """
@@ -61,7 +62,7 @@ class Cohort:
     withdrawn: dict[str, str] = field(default_factory=dict)
 
     def of_role(self, role: str) -> list[str]:
-        """Ids of the sites of one role, in sheet order."""
+        """Ids of the sites of one role, in order."""
         return [site.site for site in self.sites.values() if site.role == role]
 
     def batches(self, site: str) -> list[str]:
@@ -95,7 +96,7 @@ def load_cohort(sites_sheet: str | Path, batch_size: int, split: Row) -> Cohort:
     sheet = read_sheet(Path(sites_sheet), SITE_COLUMNS)
     refuse_duplicates(sheet, "site", sites_sheet)
     sites, withdrawn = {}, {}
-    for row in records(sheet):
+    for row in records(sheet.sort_values("site", kind="stable")):
         if row.get("withdrawn") is not None:
             withdrawn[str(row["site"])] = str(row["role"])
             continue

@@ -20,6 +20,7 @@ ALLOWED = {
     "cohort": {"sheets"},
     "sheets": set(),
     "resources": set(),
+    "endings": set(),
     "versions": set(),
     "settings": {"cohort"},
     **{name: {"information"} for name in ("registration", "model", "quality", "phantom")},
@@ -94,7 +95,7 @@ def test_numeric_packages_have_no_way_to_disk(root):
 
 def test_parsing_the_snakefile_needs_neither_torch_nor_nibabel(root):
     code = (
-        "import sys, ctharmony.cohort, ctharmony.settings, ctharmony.versions;"
+        "import sys, ctharmony.cohort, ctharmony.settings, ctharmony.versions, ctharmony.endings;"
         "print(sorted({'torch', 'nibabel', 'mlflow', 'scipy'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

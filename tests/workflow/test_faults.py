@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 import pandas as pd
 import pytest
@@ -11,6 +12,12 @@ from small_study import finished_small_study
 
 pytestmark = pytest.mark.workflow
 TARGET = "results/baselines/summit/b0000"
+SURVEY = "results/survey"
+KILLED = """\
+import os, signal, sys
+if any(name.endswith(".survey.py") for name in sys.orig_argv):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +92,37 @@ def test_second_workflow_on_one_study_is_refused(finished):
     finally:
         first.terminate()
         first.wait()
+
+
+def test_a_job_killed_for_its_memory_is_told_with_the_mend(finished, tmp_path, monkeypatch):
+    before = finished.fingerprints("survey")
+    shutil.rmtree(finished.results / "survey")
+    (tmp_path / "sitecustomize.py").write_text(KILLED)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setattr(finished, "environment", {"PYTHONPATH": path})
+    said = failed(finished, SURVEY)
+    assert "ERROR rule survey (results/survey): the job was killed (SIGKILL)" in said
+    assert "run the same command again with fewer jobs at a time (--cores 1)" in said
+    monkeypatch.setattr(finished, "environment", {})
+    finished.finish(SURVEY)
+    assert finished.fingerprints("survey") == before
+
+
+def test_clocks_that_differ_neither_loop_nor_lose(finished):
+    """A node whose clock is ten hours ahead wrote a folder of scans, then one ten hours behind."""
+    before = finished.fingerprints("ingested", "survey")
+    stamp = finished.results / "ingested" / "summit" / "b0000" / ".snakemake_timestamp"
+    date_from_now(stamp, hours=10)
+    assert "Nothing to be done" not in finished.finish(SURVEY)
+    assert "Nothing to be done" in finished.finish(SURVEY)
+    date_from_now(stamp, hours=-10)
+    assert "Nothing to be done" in finished.finish(SURVEY)
+    assert finished.fingerprints("ingested", "survey") == before
+
+
+def date_from_now(path, hours) -> None:
+    moment = time.time() + 3600 * hours
+    os.utime(path, (moment, moment))
 
 
 def test_read_only_results_are_told_before_work_starts(file_study, monkeypatch):

@@ -20,6 +20,7 @@ CONFIG = {
     "study": "fabricated", "results": "/somewhere/private", "seed": 1, "target": "alpine",
     "ingest": {"input": {"min_slices": 4}}, "model": {"beta": 1.0}, "models": {"plain": {}},
 }  # fmt: skip
+JUDGED = "evaluation of plain"
 EMBEDDED = tracking.TrackingSettings(True, None, 5, 1, True)
 DEAD = tracking.TrackingSettings(True, "http://someone:secret@127.0.0.1:9", 2, 0, True)
 
@@ -53,7 +54,9 @@ def told(results: Path, beta: float = 1.0) -> list[records.RunRecord]:
     places = [str(results / stage / "plain") for stage in ("models", "evaluation")]
     folders = records.ModelFolders(*places)
     child = records.model_record("plain", folders, folders.metrics(), {"beta": beta}, weights=True)
-    return [parent, records.replace(child, parent=parent.content, registered="fabricated-plain")]
+    judged = records.evaluation_record(child, folders, folders.metrics())
+    child = records.replace(child, parent=parent.content, registered="fabricated-plain")
+    return [parent, child, judged]
 
 
 def runs_of(folder: Path) -> pd.DataFrame:
@@ -69,7 +72,7 @@ def values_of(folder: Path, table: str) -> pd.DataFrame:
 def test_runs_hold_parameters_curves_metrics_and_artifacts(results, folder):
     outcome = tracking.track("fabricated", told(results), folder, EMBEDDED)
     assert outcome["delivered"] and outcome["waiting"] == 0
-    parent, child = (run["run"] for run in outcome["runs"])
+    parent, child, judged = (run["run"] for run in outcome["runs"])
     runs = runs_of(folder).set_index("run_uuid")
     assert runs.loc[parent, "name"] == "fabricated" and runs.loc[child, "name"] == "plain"
     assert set(runs["status"]) == {"FINISHED"}
@@ -82,9 +85,12 @@ def test_runs_hold_parameters_curves_metrics_and_artifacts(results, folder):
     assert curve.to_dict() == pytest.approx({k: 90.0 / (1 + k) for k in range(5)})
     tags = values_of(folder, "tags").set_index(["run_uuid", "key"])["value"]
     assert tags[child, "mlflow.parentRunId"] == parent
+    assert tags[judged, "mlflow.parentRunId"] == child
+    assert runs.loc[judged, "name"] == JUDGED
+    assert params[judged, "model.content"] == tags[child, "ctharmony.content"]
     kept = folder / "artifacts" / "fabricated"
     assert (kept / parent / "artifacts" / "report.html").read_text() == "<p>whole</p>"
-    assert (kept / child / "artifacts" / "tables" / "metrics.tsv").is_file()
+    assert (kept / judged / "artifacts" / "tables" / "metrics.tsv").is_file()
     assert (kept / child / "artifacts" / "model" / "weights.safetensors").stat().st_size == 64
 
 
@@ -154,12 +160,12 @@ def test_surroundings_name_packages_and_hardware():
 def test_dead_server_leaves_an_outbox_that_the_next_track_delivers_once(results, folder):
     for _ in range(2):
         outcome = tracking.track("fabricated", told(results), folder, DEAD)
-        assert not outcome["delivered"] and outcome["waiting"] == 2
+        assert not outcome["delivered"] and outcome["waiting"] == 3
         assert "secret" not in json.dumps(outcome) and "someone" not in json.dumps(outcome)
-    assert len(list((folder / "outbox").iterdir())) == 2
+    assert len(list((folder / "outbox").iterdir())) == 3
     newer = told(results, beta=2.0)
     assert tracking.track("fabricated", newer, folder, EMBEDDED)["delivered"]
-    assert sorted(runs_of(folder)["name"]) == ["fabricated", "plain", "plain"]
+    assert sorted(runs_of(folder)["name"]) == [*[JUDGED] * 2, "fabricated", "plain", "plain"]
     assert list((folder / "outbox").iterdir()) == []
     assert set(values_of(folder, "params").query("key == 'beta'")["value"]) == {"1.0", "2.0"}
 
@@ -171,7 +177,7 @@ def test_a_torn_outbox_entry_is_written_again(results, tmp_path):
     assert records.outbox_records(tmp_path / "outbox") == []
     tracking.track("fabricated", told(results), tmp_path, DEAD)
     waiting = records.outbox_records(tmp_path / "outbox")
-    assert [record.name for _, record in waiting] == ["fabricated", "plain"]
+    assert [record.name for _, record in waiting] == ["fabricated", "plain", JUDGED]
     assert [record.content for _, record in waiting] == [r.content for r in told(results)]
 
 

@@ -117,17 +117,13 @@ def model_record(
     settings: Mapping[str, Any],
     weights: bool,
 ) -> RunRecord:
-    """A child run: the model's settings, curves, metrics, tables, figures and weights.
+    """A child run: the model's settings, curves, metrics and weights.
 
     Args:
         name: the model's name; folders: what was made of it; metrics: its metrics.tsv.
         settings: its expanded settings; weights: whether the weights are kept as an artifact.
     """
-    model, evaluation, found = Path(folders.model), Path(folders.evaluation), {}
-    for path in _files(evaluation):
-        kind = "figures" if path.suffix in (".png", ".svg") else "tables"
-        inside = path.relative_to(evaluation).as_posix().removeprefix("figures/")
-        found[f"{kind}/{inside}"] = str(path)
+    model, found = Path(folders.model), {}
     for path in _files(model):
         if weights or path.suffix != ".safetensors":
             found[f"model/{path.relative_to(model).as_posix()}"] = str(path)
@@ -137,6 +133,24 @@ def model_record(
     points = curve_points(read_table(history)) if history.is_file() else []
     points += metric_points(metrics) if len(metrics) else []
     return RunRecord(name, flat(settings), points, found).sealed()
+
+
+def evaluation_record(model: RunRecord, folders: ModelFolders, metrics: pd.DataFrame) -> RunRecord:
+    """A child run of a model's: its evaluation with metrics, tables and figures.
+
+    Args:
+        model: the model's sealed record, which becomes the parent.
+        folders: what was made of it; metrics: its metrics.tsv.
+    """
+    evaluation, found = Path(folders.evaluation), {}
+    for path in _files(evaluation):
+        kind = "figures" if path.suffix in (".png", ".svg") else "tables"
+        inside = path.relative_to(evaluation).as_posix().removeprefix("figures/")
+        found[f"{kind}/{inside}"] = str(path)
+    points = metric_points(metrics) if len(metrics) else []
+    params = {"model": model.name, "model.content": model.content}
+    told = RunRecord(f"evaluation of {model.name}", params, points, found)
+    return replace(told.sealed(), parent=model.content)
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -1,11 +1,18 @@
-"""Everything that is told of a study: the study, its models, and the sites onboarded to them."""
+"""Everything that is told of a study: the study, its models, their evaluations and query sites."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ctharmony.io.records import ModelFolders, RunRecord, model_record, site_record, study_record
+from ctharmony.io.records import (
+    ModelFolders,
+    RunRecord,
+    evaluation_record,
+    model_record,
+    site_record,
+    study_record,
+)
 
 
 def told_of_study(
@@ -32,6 +39,7 @@ def told_of_study(
         child = model_record(name, own, metrics, settings, weights)
         registered = f"{params.study}-{name}" if weights else ""
         told.append(replace(child, parent=parent.content, tags=dict(tags), registered=registered))
+        told.append(replace(evaluation_record(child, own, metrics), tags=dict(tags)))
         for folder in map(Path, given.get("adapted", [])):
             if folder.parent.name == name:
                 onboarding = site_record(name, folder.name, str(folder), metrics)

@@ -9,7 +9,7 @@ import pytest
 from study import ROOT, environment
 
 pytestmark = pytest.mark.slurm
-FAST = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "20")
+FAST = ("--latency-wait", "20")
 
 
 def test_a_job_beyond_its_memory_or_time_is_retried_with_more(plain_cluster, tmp_path):

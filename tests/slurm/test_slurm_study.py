@@ -9,7 +9,7 @@ import pytest
 from small_study import finished_small_study, small_study
 
 pytestmark = [pytest.mark.slurm, pytest.mark.long]
-FAST = ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "20"]
+FAST = ["--latency-wait", "20"]
 ABOUT_THE_RUN = ("benchmarks/", "mlflow/")
 
 
@@ -51,7 +51,7 @@ def test_cancelled_and_rerun_by_slurm_equals_the_local_run(cluster, local, tmp_p
 
 
 def test_a_preempted_training_goes_on_from_its_checkpoint(cluster, tmp_path_factory, shared_folder):
-    longer = {"model": {"training": {"steps": 60, "steps_per_epoch": 5}}}
+    longer = {"model": {"training": {"steps": 400, "steps_per_epoch": 5}}}
     folders = [tmp_path_factory.mktemp(name) for name in ("undisturbed", "preempted")]
     undisturbed, study = (finished_small_study(f, shared_folder, longer) for f in folders)
     undisturbed.finish("--until", "train")

@@ -21,6 +21,7 @@ from study import environment
 PROGRAMS = ("setpriv", "munged", "slurmctld", "slurmd", "sbatch", "squeue")
 ACCOUNTING_PROGRAMS = ("slurmdbd", "sacctmgr", "mariadbd", "mariadb-install-db")
 PATIENCE_SECONDS = 120
+QUICK_POLLS = Path(__file__).with_name("quick_polls")
 # several databases at once use up the kernel's slots for asynchronous writing
 NO_AIO = "--innodb-use-native-aio=0"
 
@@ -58,6 +59,7 @@ class SlurmCluster:
         self.environment = {
             "SLURM_CONF": str(self.folder / "slurm.conf"),
             "PATH": os.pathsep.join([str(self.folder / "bin"), environment()["PATH"]]),
+            "PYTHONPATH": os.pathsep.join([str(QUICK_POLLS), os.environ.get("PYTHONPATH", "")]),
         }
         self.database = str(self.folder / "database.sock")
         self.own = {**os.environ, **self.environment, "MYSQL_UNIX_PORT": self.database}

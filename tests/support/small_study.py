@@ -27,10 +27,13 @@ SMALL = {
     },
     "model": {
         "threads": 1,
+        "network": {"width": 8, "biology_channels": 4, "scanner_dimensions": 4, "grid_mm": 2.0},
+        "adaptation": {"patches_per_scan": 8},
         "training": {"steps": 12, "steps_per_epoch": 6, "scans_per_step": 2},
     },
     "evaluation": {
-        "probes": {"bootstrap_repeats": 100, "permutations": 20, "forest_trees": 10},
+        "probes": {"folds": 3, "bootstrap_repeats": 100, "permutations": 20, "forest_trees": 10},
+        "cnn": {"steps": 4, "folds": 2, "patches": {"per_scan": 4}},
         "distance_repeats": 10,
     },
 }

@@ -3,10 +3,8 @@
 import hashlib
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import yaml
@@ -97,17 +95,6 @@ class Study:
         """Jobs by rule that a dry run would start."""
         output = self.finish(*arguments, "--dry-run", "--quiet", "rules")
         return count_jobs(output)
-
-    def kill_after(self, path: str, *arguments: str) -> None:
-        """Start a run and SIGKILL it, jobs included, as soon as `path` exists below results."""
-        process = self.start(*arguments)
-        deadline = time.monotonic() + 600
-        while not (self.results / path).exists() and process.poll() is None:
-            assert time.monotonic() < deadline, f"{path} never appeared"
-            time.sleep(0.05)
-        assert process.poll() is None, "the run ended before it could be killed"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
     def fingerprints(self, *below: str) -> dict[str, str]:
         """SHA-256 of every file under the given folders of results (all by default)."""

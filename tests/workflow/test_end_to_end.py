@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from canaries import Canaries, everything_written, leaks, named_and_filled
-from small_study import small_study
 from study import simulated_rows
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("small_study")]
@@ -112,15 +111,6 @@ def test_a_new_query_site_reruns_only_its_own_jobs(finished_study):
     kept = {name: value for name, value in before.items() if not name.startswith(aggregates)}
     assert {name: after.get(name) for name in kept} == kept
     assert "meadow" in set(metrics_of(study).site)
-
-
-def test_killed_and_restarted_ends_as_if_undisturbed(finished_study, tmp_path):
-    study = small_study(tmp_path)
-    study.kill_after("ingested/alpine/b0000/alpine-01.nii.gz")
-    study.run("--unlock")
-    study.finish("--until", "register")
-    below = ("ingested/alpine", "ingested/summit", "registered/alpine", "registered/summit")
-    assert study.fingerprints(*below) == finished_study.fingerprints(*below)
 
 
 def hospital_rows(archive, series, canaries) -> list[dict]:

@@ -15,9 +15,9 @@ import pytest
 
 from small_study import finished_small_study, small_study
 
-pytestmark = [pytest.mark.workflow, pytest.mark.long]
+pytestmark = pytest.mark.workflow
 KILLS = int(os.environ.get("CTHARMONY_KILLS", "10"))
-LONGEST_SECONDS = 15.0
+LONGEST_SECONDS = 6.0
 # in CI the first stages, with their many processes; all of them in the long run
 STAGES = ("--until", "register") if KILLS <= 10 else ()
 BELOW = ("simulated", "ingested", "template", "registered") if STAGES else ()
@@ -31,18 +31,21 @@ def written(study) -> dict[str, str]:
 
 
 def kill_something(process, rng: random.Random) -> str:
-    """SIGKILL the whole run, or one of its jobs."""
-    jobs = psutil.Process(process.pid).children(recursive=True)
-    if jobs and rng.random() < 0.3:
-        rng.choice(jobs).kill()
-        return "job"
-    os.killpg(process.pid, signal.SIGKILL)
+    """SIGKILL the whole run, or one of its jobs; `missed` where it had just ended."""
+    try:
+        jobs = psutil.Process(process.pid).children(recursive=True)
+        if jobs and rng.random() < 0.3:
+            rng.choice(jobs).kill()
+            return "job"
+        os.killpg(process.pid, signal.SIGKILL)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return "missed"
     return "run"
 
 
 def disturb(study, kills: int, rng: random.Random) -> dict[str, int]:
     """Run again and again with kills at random moments; counts of what was hit."""
-    hit = {"run": 0, "job": 0, "rounds": 0}
+    hit = {"run": 0, "job": 0, "missed": 0, "rounds": 0}
     while hit["run"] + hit["job"] < kills:
         hit["rounds"] += 1
         process = study.start(*STAGES)
@@ -51,7 +54,8 @@ def disturb(study, kills: int, rng: random.Random) -> dict[str, int]:
             if process.poll() is None:
                 hit[kill_something(process, rng)] += 1
         process.wait()
-        study.run("--unlock")
+        # what `--unlock` does, without the seconds of another start
+        shutil.rmtree(study.folder / ".snakemake" / "locks", ignore_errors=True)
         if process.returncode == 0:
             shutil.rmtree(study.results)
     return hit
@@ -65,6 +69,8 @@ def test_killed_at_random_moments_ends_as_if_undisturbed(tmp_path, shared_folder
     study.finish(*STAGES)
     after = written(study)
     names = undisturbed.keys() | after.keys()
+    lost, doubled = undisturbed.keys() - after.keys(), after.keys() - undisturbed.keys()
     differing = [name for name in names if undisturbed.get(name) != after.get(name)]
-    print({**hit, "files": len(undisturbed), "differing": len(differing)})
+    print({**hit, "files": len(undisturbed), "lost": len(lost), "doubled": len(doubled),
+           "differing": len(differing)})  # fmt: skip
     assert differing == []

@@ -113,11 +113,8 @@ class ConfoundingStudy:
 
     def _features(self, rows: pd.DataFrame, harmonizer: ScanHarmonizer) -> pd.DataFrame:
         """Features of the scans as the harmonizer leaves them, in whole HU."""
-        how, curves, found = (
-            FeatureSettings.from_dict(self.block["features"]),
-            read_curves(rows),
-            [],
-        )
+        how = FeatureSettings.from_dict(self.block["features"])
+        curves, found = read_curves(rows), []
         known = {row["scan"]: row for row in self.before.to_dict("records")}
         for row in rows.to_dict("records"):
             scan = row["scan"]

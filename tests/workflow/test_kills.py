@@ -34,7 +34,7 @@ def kill_something(process, rng: random.Random) -> str:
     """SIGKILL the whole run, or one of its jobs; `missed` where it had just ended."""
     try:
         jobs = psutil.Process(process.pid).children(recursive=True)
-        if jobs and rng.random() < 0.3:
+        if jobs and rng.random() < 0.5:
             rng.choice(jobs).kill()
             return "job"
         os.killpg(process.pid, signal.SIGKILL)
@@ -49,13 +49,17 @@ def disturb(study, kills: int, rng: random.Random) -> dict[str, int]:
     while hit["run"] + hit["job"] < kills:
         hit["rounds"] += 1
         process = study.start(*STAGES)
+        locks = study.folder / ".snakemake" / "locks"
+        # it locks its folder when planning is over; a kill before that would disturb nothing
+        while process.poll() is None and not locks.exists():
+            time.sleep(0.05)
         while process.poll() is None and hit["run"] + hit["job"] < kills:
             time.sleep(rng.uniform(0.2, LONGEST_SECONDS))
             if process.poll() is None:
                 hit[kill_something(process, rng)] += 1
         process.wait()
         # what `--unlock` does, without the seconds of another start
-        shutil.rmtree(study.folder / ".snakemake" / "locks", ignore_errors=True)
+        shutil.rmtree(locks, ignore_errors=True)
         if process.returncode == 0:
             shutil.rmtree(study.results)
     return hit

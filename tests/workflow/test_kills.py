@@ -51,7 +51,7 @@ def disturb(study, kills: int, rng: random.Random) -> dict[str, int]:
         process = study.start(*STAGES)
         locks = study.folder / ".snakemake" / "locks"
         # it locks its folder when planning is over; a kill before that would disturb nothing
-        while process.poll() is None and not locks.exists():
+        while process.poll() is None and not any(locks.glob("*")):
             time.sleep(0.05)
         while process.poll() is None and hit["run"] + hit["job"] < kills:
             time.sleep(rng.uniform(0.2, LONGEST_SECONDS))

@@ -114,7 +114,7 @@ def test_evidence_is_told_by_kind_tissue_and_place(whole):
     assert "In which tissue? Before and after" in alternatives
     for question in ("site", "density (HU)"):
         assert f"summit: summit-00, {question}; as scanned, harmonized" in alternatives
-        assert f"evidence of the {question}, harmonized, full colour" in whole
+        assert f"evidence of the {question}, harmonized, orange tells it" in whole
 
 
 def test_places_are_painted_as_squares_that_touch():

@@ -41,7 +41,7 @@ def scan_section(study: StudyRecord, settings: ReportSettings) -> Section | None
     if study.scans.empty:
         return None
     section = Section("scans", "Every scan",
-        "One page per scan: quality, transform, change, latents. Open a scan to see it.",
+        "One page per scan: quality, transform, change, evidence, latents. Open a scan to see it.",
         short="Scans")  # fmt: skip
     section.blocks.append(_strange(study))
     first = study.models[0]
@@ -96,7 +96,7 @@ def _strip(example: Example, model: ModelRecord, settings: ReportSettings) -> li
     }
     maps = maps_of(model, example)
     for question, pair in (maps.pictures(example, preset) if maps else {}).items():
-        full = f"full colour at {maps.limits[question]:.2f} nats"
+        full = f"orange tells it, blue misleads, full colour at {maps.limits[question]:.2f} nats"
         for side, picture in zip(SIDES.values(), pair, strict=True):
             shown[f"evidence of the {spoken(question)}, {side}, {full}"] = picture
     aspect = example.spacing[0] / example.spacing[1]

@@ -170,3 +170,10 @@ def test_the_divergence_study_is_a_target_of_its_own(finished_study):
     planned = finished_study.planned("divergence_study")
     assert planned == {"demonstrate": 7, "divergence_study": 1}
     assert "demonstrate" not in finished_study.planned("--forceall")
+
+
+def test_the_confounding_study_is_a_target_of_its_own(finished_study):
+    sites = "confounding_study={sites: [alpine, harbour, summit]}"
+    planned = finished_study.planned("confounding_study", "--config", sites)
+    stages = {f"confounding_{stage}": 6 for stage in ("simulate", "ingest", "features")}
+    assert planned == {**stages, "confounding": 4, "confounding_study": 1}

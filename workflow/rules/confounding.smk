@@ -6,6 +6,8 @@ use rule simulate as confounding_simulate with:
         log_of("confounding_simulate", "site", "batch"),
     benchmark:
         benchmark_of("confounding_simulate", "site", "batch")
+    resources:
+        **for_batch(pool_rows, mem_mb=SIMULATE_MB, runtime=SIMULATE_MINUTES),
     params:
         rows=pool_rows,
         site=lambda wildcards: pool_site(wildcards).describe(),
@@ -25,6 +27,8 @@ use rule ingest as confounding_ingest with:
         log_of("confounding_ingest", "site", "batch"),
     benchmark:
         benchmark_of("confounding_ingest", "site", "batch")
+    resources:
+        **for_batch(pool_rows, mem_mb=2000, runtime=60),
     params:
         rows=pool_rows,
         role="reference",
@@ -43,6 +47,8 @@ use rule features as confounding_features with:
         log_of("confounding_features", "site", "batch"),
     benchmark:
         benchmark_of("confounding_features", "site", "batch")
+    resources:
+        **for_batch(pool_rows, mem_mb=2000, runtime=60),
     params:
         rows=pool_rows,
         settings=features_block(config),

@@ -11,13 +11,9 @@ def rows_of_batch(wildcards):
     return Rows({**row, "path": f"{folder}/{row['scan']}"} for row in rows)
 
 
-def for_batch(**amounts):
+def for_batch(rows=rows_of_batch, **amounts):
     """Resources that grow with every attempt, and how many scans the job holds, for its pace."""
-
-    def scans(wildcards):
-        return len(COHORT.rows(wildcards.site, wildcards.batch))
-
-    return {**growing(**amounts), "scans": scans}
+    return {**growing(**amounts), "scans": lambda wildcards: len(rows(wildcards))}
 
 
 def simulation_of_site(wildcards):

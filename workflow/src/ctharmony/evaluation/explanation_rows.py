@@ -1,7 +1,7 @@
 """Where a probe's evidence sits, before and after, as evidence.tsv."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,25 @@ def band_evidence_table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def evidence_frames(
+    whole: np.ndarray,
+    removed: Iterable[tuple[str, np.ndarray]],
+    truth: np.ndarray,
+    places: Mapping[str, np.ndarray],
+) -> Iterator[pd.DataFrame]:
+    """Frames for `mean_by_site`, one for each kind of evidence taken away.
+
+    Args:
+        whole: (n, classes) probabilities about whole patches.
+        removed: kinds of evidence and the probabilities (n, classes) without them.
+        truth: (n,) column of the true class; places: `scan` and `site` (n,) of every patch.
+    """
+    for name, without in removed:
+        moved = evidence(whole, without, truth)
+        content = {**places, "evidence": name}
+        yield pd.DataFrame(content | {"kl_nats": moved.kl, "gain_nats": moved.gain})
+
+
 def mean_by_site(
     parts: Sequence[pd.DataFrame], method: str, question: str, probe: str
 ) -> pd.DataFrame:
@@ -65,10 +84,10 @@ def mean_by_site(
     return table.assign(question=question, probe=probe, method=method)[list(COLUMNS)]
 
 
-def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Tables of evidence, one under the other; empty ones are passed over."""
+def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
+    """Tables, one under the other; empty ones are passed over. `columns`: if all are."""
     known = [table for table in tables if len(table)]
-    return pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=list(columns))
 
 
 def _out_of_fold(

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation.cnn_probe import CnnSettings, PatchProbe, PatchSample
-from ctharmony.evaluation.explanation import evidence, removed_bands
-from ctharmony.evaluation.explanation_rows import mean_by_site
+from ctharmony.evaluation.explanation import removed_bands
+from ctharmony.evaluation.explanation_rows import evidence_frames, mean_by_site
 
 
 def patch_evidence_table(
@@ -32,7 +32,7 @@ def _bands(sample: PatchSample, probe: PatchProbe, how: CnnSettings) -> Iterator
     truth = np.searchsorted(np.unique(sample.labels), sample.labels[owner])
     whole = probe(patches)
     spacing = (how.patches.pixel_mm,) * 2
-    for name, without in removed_bands(patches, spacing, how.evidence_edges_per_mm):
-        moved = evidence(whole, probe(without), truth)
-        content = {"scan": owner, "site": sample.labels[owner], "evidence": name}
-        yield pd.DataFrame(content | {"kl_nats": moved.kl, "gain_nats": moved.gain})
+    bands = removed_bands(patches, spacing, how.evidence_edges_per_mm)
+    removed = ((name, probe(without)) for name, without in bands)
+    places = {"scan": owner, "site": sample.labels[owner]}
+    return evidence_frames(whole, removed, truth, places)

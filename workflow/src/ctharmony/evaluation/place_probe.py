@@ -157,9 +157,8 @@ def judged(
     found = np.zeros((len(seen.scans), len(asked.classes)))
     truth = np.zeros(len(seen.scans), dtype=int)
     for probe in probes:
-        told = probe(seen.descriptors)
         for scan in np.flatnonzero(probe.held):
-            found[scan] = told[seen.owner == scan].mean(axis=0)
+            found[scan] = probe(seen.descriptors[seen.owner == scan]).mean(axis=0)
         truth[probe.held] = probe.codes[probe.held]
     return judge(found, np.array(asked.classes)[truth], seen.subjects, asked.classes, how)
 

@@ -9,8 +9,8 @@ import pandas as pd
 from ctharmony.evaluation.bootstrap import bootstrap_mean
 from ctharmony.evaluation.cases import UNTOUCHED
 from ctharmony.evaluation.descriptors import DescriptorSettings
-from ctharmony.evaluation.explanation import evidence, gain
-from ctharmony.evaluation.explanation_rows import joined, mean_by_site
+from ctharmony.evaluation.explanation import gain
+from ctharmony.evaluation.explanation_rows import evidence_frames, joined, mean_by_site
 from ctharmony.evaluation.findings import Findings
 from ctharmony.evaluation.metrics import metric_row
 from ctharmony.evaluation.place_probe import (
@@ -83,7 +83,7 @@ def explain_places(
                 parts = [part for probe in probes for part in _bands(own, probe, how.descriptors)]
                 rows.append(mean_by_site(parts, words.method, name, "places"))
                 maps.append(_places(own, (words.method, name), probes, measured))
-    places = _joined(maps)
+    places = joined(maps, PLACES)
     findings.metrics += _by_tissue(places, how)
     return joined(rows), _shown(places, how.maps)
 
@@ -136,10 +136,9 @@ def _bands(seen: Described, probe: PlaceProbe, how: DescriptorSettings) -> Itera
     inside = probe.held[seen.owner]
     features, owner = seen.descriptors[inside], seen.owner[inside]
     whole, truth = probe(features), probe.codes[owner]
-    for name, without in probe.without_each(features, seen.tissue[inside], how):
-        moved = evidence(whole, without, truth)
-        content = {"scan": owner, "site": seen.sites[owner], "evidence": name}
-        yield pd.DataFrame(content | {"kl_nats": moved.kl, "gain_nats": moved.gain})
+    removed = probe.without_each(features, seen.tissue[inside], how)
+    places = {"scan": owner, "site": seen.sites[owner]}
+    return evidence_frames(whole, removed, truth, places)
 
 
 def _places(
@@ -167,12 +166,7 @@ def _places(
         content = dict(zip(PLACES[:5], who, strict=True))
         content |= {"slice": windows.position + 1, "row": row, "column": column}
         frames.append(pd.DataFrame(content | {"tissue": tissue, "gain_nats": gained}))
-    return _joined(frames)
-
-
-def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    known = [frame for frame in frames if len(frame)]
-    return pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=PLACES)
+    return joined(frames, PLACES)
 
 
 def _by_tissue(places: pd.DataFrame, how: ExplanationSettings) -> list[dict[str, object]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ctharmony.evaluation.cases import OURS, UNTOUCHED
 from ctharmony.evaluation.confounding import (
     ConfoundingSettings,
     Judged,
@@ -28,7 +29,6 @@ from ctharmony.model.settings import Settings
 from ctharmony.model.training import train
 
 LOGGER = logging.getLogger("ctharmony")
-OURS, UNTOUCHED = "ctharmony", "none"
 
 
 def confounding_settings(block: Mapping[str, Any], seed: int) -> ConfoundingSettings:

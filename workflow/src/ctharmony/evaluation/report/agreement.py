@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ctharmony.evaluation import figures
+from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report import plots
 from ctharmony.evaluation.report.blocks import (
     Cell,
@@ -17,7 +18,7 @@ from ctharmony.evaluation.report.blocks import (
     file_name,
     table,
 )
-from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
+from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.words import (
     BOUNDS,
     Estimate,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report.blocks import Cell, Section, Table, Text, download, file_name
-from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
+from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.verdict import BIOLOGY, PROBES, changes, readable
 from ctharmony.evaluation.report.words import BOUNDS, direction, method_label, number
 

@@ -7,15 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation import figures
+from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report.blocks import Drawing, Gallery, Section, Text, data_uri, drawing
 from ctharmony.evaluation.report.pictures import body_box, encode, radiological, toned, window
-from ctharmony.evaluation.report.record import (
-    OURS,
-    Example,
-    ModelRecord,
-    ReportSettings,
-    StudyRecord,
-)
+from ctharmony.evaluation.report.record import Example, ModelRecord, ReportSettings, StudyRecord
 from ctharmony.evaluation.report.signal import change_drawing
 from ctharmony.evaluation.report.verdict import changes
 from ctharmony.evaluation.report.words import spoken

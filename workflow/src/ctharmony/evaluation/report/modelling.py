@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation import figures
+from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report import plots
 from ctharmony.evaluation.report.blocks import Drawing, Section, Table, Text, cell, drawing, table
 from ctharmony.evaluation.report.honesty import honesty_blocks, told
-from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
+from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.sites import site_blocks
 from ctharmony.evaluation.report.traversed import traversal_blocks
 from ctharmony.evaluation.report.words import estimate, metric_label

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-OURS = "ctharmony"
 Demonstration = tuple[Mapping[str, pd.DataFrame], Mapping[str, bytes]]
 
 

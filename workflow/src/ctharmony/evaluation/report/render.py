@@ -8,6 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report.agreement import agreement_section
 from ctharmony.evaluation.report.bars import bars_section
 from ctharmony.evaluation.report.blocks import Drawing, Section, Text, data_uri, table
@@ -20,12 +21,7 @@ from ctharmony.evaluation.report.divergences import divergence_section
 from ctharmony.evaluation.report.evidence import evidence_section
 from ctharmony.evaluation.report.harmonized import harmonization_section
 from ctharmony.evaluation.report.modelling import model_section
-from ctharmony.evaluation.report.record import (
-    OURS,
-    ModelRecord,
-    ReportSettings,
-    StudyRecord,
-)
+from ctharmony.evaluation.report.record import ModelRecord, ReportSettings, StudyRecord
 from ctharmony.evaluation.report.scan_pages import scan_section
 from ctharmony.evaluation.report.signal import distance_section, probes_section
 from ctharmony.evaluation.report.site_quality import site_quality_section

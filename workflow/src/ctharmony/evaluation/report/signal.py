@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation import figures
+from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report.agreement import method_table
 from ctharmony.evaluation.report.blocks import (
     Cell,
@@ -18,7 +19,7 @@ from ctharmony.evaluation.report.blocks import (
     file_name,
     table,
 )
-from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
+from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.verdict import BIOLOGY, Change, changes
 from ctharmony.evaluation.report.words import STAGES, estimate, method_label, metric_label, written
 

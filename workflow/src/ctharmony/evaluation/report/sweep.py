@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation import figures
+from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report.blocks import Section, Text, drawing, table
-from ctharmony.evaluation.report.record import OURS, ModelRecord, StudyRecord
+from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.words import estimate, metric_label
 
 # what is spent and missed, as metrics.tsv or else the training's history name it

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ctharmony.evaluation.report.record import OURS, ModelRecord, ReportSettings, StudyRecord
+from ctharmony.evaluation.cases import OURS
+from ctharmony.evaluation.report.record import ModelRecord, ReportSettings, StudyRecord
 from ctharmony.evaluation.report.words import (
     BOUNDS,
     STAGES,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ctharmony.evaluation.report.record import OURS
+from ctharmony.evaluation.cases import OURS
 
 METHODS = {
     "none": "as scanned",

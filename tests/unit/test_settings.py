@@ -85,6 +85,14 @@ def test_models_override_the_defaults_level_by_level():
     assert models["strong"] == {"beta": 4.0, "loss": {"free_bits": 0.1, "twins": 2}}
 
 
+def test_a_model_has_its_own_seed_or_the_studys():
+    config = {"seed": 7, "model": {"seed": None}, "models": {"plain": {}, "other": {"seed": 2}}}
+    models = expand_models(config)
+    assert {name: settings["seed"] for name, settings in models.items()} == {"plain": 7, "other": 2}
+    config["model"]["seed"] = 5
+    assert expand_models(config)["plain"]["seed"] == 5
+
+
 def test_merge_copies():
     defaults = {"a": {"b": [1]}}
     merged = merge(defaults, {})

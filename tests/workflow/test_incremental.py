@@ -72,6 +72,10 @@ def change_setting(block, key, value):
     return change
 
 
+def train_with_another_seed(study):
+    study.config["models"]["factorised_seed2"] = {"seed": 2}
+
+
 def bump(stage):
     """A new version of ctharmony whose numbers of one stage differ."""
 
@@ -118,6 +122,11 @@ TABLE = {
     ),
     "new version of harmonize": (
         bump("harmonize"), {"harmonize": 3, "features": 3, "traverse": 1, **AGGREGATES},
+    ),
+    "model of another seed": (
+        train_with_another_seed,
+        {"train": 1, "adapt": 1, "harmonize": 3, "features": 3, "traverse": 1, "package": 1,
+         **AGGREGATES},
     ),
     "new version of traverse": (
         bump("traverse"), {"traverse": 1, "report": 1, "track": 1, "study": 1},

@@ -48,7 +48,7 @@ def confounding_settings():
     return {
         "harmonization": config["harmonization"],
         "study": {key: value for key, value in CONFOUNDING.items() if key != "correlations"},
-        "model": merge(config["model"], CONFOUNDING["model"]),
+        "model": without(merge(config["model"], CONFOUNDING["model"]), "seed"),
         "features": features_block(config),
         "probes": config["evaluation"]["probes"],
     }

@@ -44,7 +44,7 @@ rule train_peer:
         **growing(mem_mb=6000, runtime=720),
     params:
         rows=rows_of_role("reference"),
-        model=config["model"],
+        model=without(config["model"], "seed"),
         settings=config["harmonization"]["peers"],
         seed=config["seed"],
         version=VERSIONS["train_peer"],

@@ -22,7 +22,7 @@ rule train:
         settings=training_settings,
         operator_settings=config["harmonization"]["operator"],
         checkpoint=at("checkpoints/{model}"),
-        seed=config["seed"],
+        seed=lambda wildcards: MODELS[wildcards.model]["seed"],
         version=VERSIONS["train"],
     script:
         "../scripts/train.py"

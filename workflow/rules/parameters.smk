@@ -89,8 +89,8 @@ def demonstrated():
 
 
 def training_settings(wildcards):
-    """The model's settings; where a fetched model comes from is none of them."""
-    return {key: value for key, value in MODELS[wildcards.model].items() if key != "source"}
+    """The model's settings; where a fetched model comes from and its seed are none of them."""
+    return without(MODELS[wildcards.model], "source", "seed")
 
 
 def packaged_settings(model):

@@ -12,6 +12,7 @@ from ctharmony.settings import (
     learned_baselines,
     load_scanners,
     report_block,
+    without,
 )
 from ctharmony.versions import VERSIONS
 from snakemake.exceptions import WorkflowError

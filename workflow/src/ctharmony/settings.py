@@ -57,11 +57,18 @@ def load_scanners(sheet: str | Path, schema_path: str | Path) -> dict[str, dict[
 
 
 def expand_models(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Settings of every named model: the defaults of `model` under the model's own overrides."""
-    return {
+    """Settings of every named model: the defaults of `model` under the model's own overrides.
+
+    A model without a seed of its own has the study's.
+    """
+    models = {
         name: merge(config["model"], overrides or {})
         for name, overrides in config["models"].items()
     }
+    for settings in models.values():
+        if "seed" in settings and settings["seed"] is None:
+            settings["seed"] = config.get("seed")
+    return models
 
 
 def merge(defaults: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +78,11 @@ def merge(defaults: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
     return merged
+
+
+def without(block: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The block but for these keys: a rule is told only what its result depends on."""
+    return {key: value for key, value in block.items() if key not in keys}
 
 
 def features_block(config: dict[str, Any]) -> dict[str, Any]:

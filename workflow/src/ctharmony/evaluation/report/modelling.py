@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation import figures
-from ctharmony.evaluation.cases import OURS
 from ctharmony.evaluation.report import plots
 from ctharmony.evaluation.report.blocks import Drawing, Section, Table, Text, cell, drawing, table
+from ctharmony.evaluation.report.disentangled import disentanglement
 from ctharmony.evaluation.report.honesty import honesty_blocks, told
 from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
 from ctharmony.evaluation.report.sites import site_blocks
 from ctharmony.evaluation.report.traversed import traversal_blocks
-from ctharmony.evaluation.report.words import estimate, metric_label
 
 # the parts of Hoffman and Johnson's surgery of the ELBO (2016), as history.tsv names them
 SURGERY = {
@@ -31,13 +30,6 @@ READING = {
     "mutual_information": "what it really tells of the scan; near 0 is collapse",
     "marginal_kl": "how far all latents together lie from the prior",
     "total_correlation": "dependence among the dimensions; 0 is independent",
-}
-DISENTANGLED = {
-    "mig": "how far the best latent of a factor leads the second, 0 to 1",
-    "sap": "the same in R2",
-    "dci_disentanglement": "1: every latent stands for one factor",
-    "dci_completeness": "1: every factor sits in one latent",
-    "dci_informativeness": "R2 with which the latents tell the factors of unseen subjects",
 }
 HEALTH = {
     "active_scanner": "active units of z_s",
@@ -59,7 +51,7 @@ def model_section(study: StudyRecord, model: ModelRecord) -> Section:
     section.blocks.append(_health(model))
     section.blocks.extend(_histories(model))
     section.blocks.extend(_information(model))
-    section.blocks.extend(_disentanglement(model))
+    section.blocks.extend(disentanglement(study, model))
     section.blocks.extend(honesty_blocks(model))
     section.blocks.extend(_latents(study, model))
     section.blocks.extend(traversal_blocks(model))
@@ -203,30 +195,6 @@ def flat(content: object, name: str = "") -> dict[str, object]:
             return {name: f"{len(content)} values, {ends}"}
         return {name: ", ".join(map(str, content))}
     return {name: content}
-
-
-def _disentanglement(model: ModelRecord) -> list[Table]:
-    """MIG, SAP and DCI with their spread."""
-    rows = []
-    for name, reading in DISENTANGLED.items():
-        value, spread = (
-            estimate(model.metrics, metric, OURS, "latent") for metric in (name, f"{name}_sd")
-        )
-        if value is not None and value.known:
-            row = {"score": metric_label(name), "value": value.value}
-            row["sd"] = spread.value if spread is not None else np.nan
-            rows.append(row | {"n": value.n, "reading": reading})
-    if not rows:
-        return []
-    caption = (
-        "Of all latents against the site and the known factors. SD: over splits of the subjects "
-        "and seeds of the forests, which is the estimator's spread; models trained from other "
-        "seeds may differ more."
-    )
-    labels = {"score": "score", "value": "value", "sd": "SD", "n": "subjects",
-              "reading": "how to read it"}  # fmt: skip
-    frame = pd.DataFrame(rows)
-    return [table(f"Disentanglement, {model.name}", caption, frame, labels, frame)]
 
 
 def _card(model: ModelRecord) -> list[Table]:

@@ -1,12 +1,15 @@
 """Section on a sweep: the models of a study against one another."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from ctharmony.evaluation import figures
 from ctharmony.evaluation.cases import OURS
-from ctharmony.evaluation.report.blocks import Section, Text, drawing, table
+from ctharmony.evaluation.report.blocks import Drawing, Section, Text, drawing, table
 from ctharmony.evaluation.report.record import ModelRecord, StudyRecord
+from ctharmony.evaluation.report.seeds import SeedGroup, seed_groups, seed_tables
 from ctharmony.evaluation.report.words import estimate, metric_label
 
 # what is spent and missed, as metrics.tsv or else the training's history name it
@@ -27,28 +30,40 @@ def sweep_section(study: StudyRecord) -> Section | None:
         return None
     section = Section("models", "Models compared",
         "What each model of the sweep spends (rate) and misses (distortion).")  # fmt: skip
-    points, rows = {}, []
+    rows = []
     for model in study.models:
-        rate, distortion = _spent(model, *RATE), _spent(model, *DISTORTION)
+        spent = {"rate": _spent(model, *RATE), "distortion": _spent(model, *DISTORTION)}
         found = {k: estimate(model.metrics, k, OURS, stage) for k, stage in COMPARED.items()}
         values = {k: np.nan if v is None else v.value for k, v in found.items()}
-        rows.append({"model": model.name, "rate": rate, "distortion": distortion, **values})
-        if np.isfinite([rate, distortion]).all():
-            points[model.name] = ([rate], [distortion])
-    if points:
-        figure = figures.scatter(points, "rate (nats)", "distortion (nats)", labelled=True)
-        caption = (
-            "Lower left is better. Models along one falling curve trade detail for a simpler "
-            "latent; a model above the curve wastes its nats."
-        )
-        section.blocks.append(drawing(figure, "Rate against distortion of each model", caption))
-    else:
-        section.blocks.append(Text("Rate and distortion of the models are not known.", "note"))
+        rows.append({"model": model.name, **spent, **values})
+    section.blocks.append(_plane(rows, seed_groups(study.models)))
     frame = pd.DataFrame(rows)
     labels = {"model": "model", "rate": "rate (nats)", "distortion": "distortion (nats)"}
     labels |= {name: metric_label(name) for name in COMPARED}
     section.blocks.append(table("Models", "One row per model.", frame, labels, frame))
+    section.blocks.extend(seed_tables(study.models))
     return section
+
+
+def _plane(rows: list[dict[str, Any]], groups: list[SeedGroup]) -> Drawing | Text:
+    """Rate against distortion, the models of one group under one mark."""
+    marks = {model.name: group.name for group in groups for model in group.models}
+    points: dict[str, tuple[list[float], list[float]]] = {}
+    for row in rows:
+        if np.isfinite([row["rate"], row["distortion"]]).all():
+            across, up = points.setdefault(marks.get(row["model"], row["model"]), ([], []))
+            across.append(row["rate"])
+            up.append(row["distortion"])
+    if not points:
+        return Text("Rate and distortion of the models are not known.", "note")
+    figure = figures.scatter(points, "rate (nats)", "distortion (nats)", labelled=True)
+    caption = (
+        "Lower left is better. Models along one falling curve trade detail for a simpler "
+        "latent; a model above the curve wastes its nats."
+    )
+    if groups:
+        caption += " Points of one mark differ in their seed alone."
+    return drawing(figure, "Rate against distortion of each model", caption)
 
 
 def _spent(model: ModelRecord, metric: str, terms: tuple[str, ...]) -> float:

@@ -7,9 +7,10 @@ from scipy import ndimage
 
 from ctharmony.registration import lines
 from ctharmony.registration.engine import prepare_fixed
+from ctharmony.registration.grids import MovingGrid, moving_grid
 from ctharmony.registration.objective import align, from_matrix
 from ctharmony.registration.pyramid import build_levels, foreground
-from ctharmony.registration.sampling import FixedPoints, MovingGrid, moving_grid
+from ctharmony.registration.sampling import FixedPoints
 from ctharmony.registration.transforms import about, rotation
 
 

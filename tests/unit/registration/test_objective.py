@@ -8,10 +8,11 @@ import torch
 
 from ctharmony.information import discrete
 from ctharmony.registration.engine import prepare_fixed
+from ctharmony.registration.grids import MovingGrid, moving_grid
 from ctharmony.registration.judgement import joint_of_ranks, measure
 from ctharmony.registration.objective import align, from_matrix, to_matrix
 from ctharmony.registration.pyramid import Image, build_levels
-from ctharmony.registration.sampling import FixedPoints, MovingGrid, moving_grid
+from ctharmony.registration.sampling import FixedPoints
 from ctharmony.registration.transforms import about, rotation
 
 

@@ -5,12 +5,15 @@ B-spline, so the joint histogram is twice differentiable in the second image's i
 Source: Thevenaz and Unser, IEEE Trans Image Process 9 (2000) 2083, sections III and IV.
 
 Within one bin the spline weights are cubic polynomials of the fractional position, so all sums over
-samples reduce to four weighted counts per cell; every table below follows from those counts.
+samples reduce to four weighted counts per cell; every table below follows from those counts. How
+sums are taken, `how`, is explained in arithmetic.py.
 """
 
 from dataclasses import dataclass
 
 import torch
+
+from ctharmony.information.arithmetic import LIBRARY, Arithmetic
 
 # weight of tap k (rows: bins j-1, j, j+1, j+2) as coefficients of 1, f, f^2, f^3
 SPLINE = ((1, -3, 3, -1), (4, 0, -6, 3), (1, 3, 3, -3), (0, 0, 0, 1))
@@ -50,7 +53,7 @@ class Cells:
     count: torch.Tensor
 
 
-def count_cells(samples: Samples, bins: int) -> Cells:
+def count_cells(samples: Samples, bins: int, how: Arithmetic = LIBRARY) -> Cells:
     """Sort samples into cells and sum the powers of their fractional positions."""
     batch = samples.moving.shape[0]
     whole = samples.moving.long()
@@ -60,16 +63,16 @@ def count_cells(samples: Samples, bins: int) -> Cells:
     flat, size = index.reshape(-1), batch * bins * bins
     power, sums = samples.weight, []
     for order in range(TAPS):
-        sums.append(torch.bincount(flat, power.reshape(-1), size))
+        sums.append(how.histogram(flat, power.reshape(-1), size))
         power = power * fraction if order < TAPS - 1 else power
     moments = torch.stack(sums).reshape(TAPS, batch, bins, bins).transpose(0, 1)
-    return Cells(index, fraction, moments, samples.weight.sum(1).clamp_min(1.0))
+    return Cells(index, fraction, moments, how.total(samples.weight, 1).clamp_min(1.0))
 
 
-def joint_histogram(cells: Cells) -> torch.Tensor:
+def joint_histogram(cells: Cells, how: Arithmetic = LIBRARY) -> torch.Tensor:
     """(B, bins, bins + 3) probabilities: rows the fixed image, columns the smoothed moving one."""
     spline = torch.tensor(SPLINE, dtype=cells.moments.dtype, device=cells.moments.device) / 6
-    taps = torch.einsum("km,bmij->bkij", spline, cells.moments)
+    taps = how.contract("km,bmij->bkij", spline, cells.moments)
     batch, _, bins, _ = taps.shape
     joint = taps.new_zeros(batch, bins, bins + TAPS - 1)
     for tap in range(TAPS):
@@ -77,61 +80,62 @@ def joint_histogram(cells: Cells) -> torch.Tensor:
     return joint / cells.count[:, None, None]
 
 
-def mutual_information(joint: torch.Tensor) -> torch.Tensor:
+def mutual_information(joint: torch.Tensor, how: Arithmetic = LIBRARY) -> torch.Tensor:
     """D(p(x, y) || p(x) p(y)) in nats for each joint distribution of (B, I, J); returns (B,)."""
-    product = joint.sum(2, keepdim=True) * joint.sum(1, keepdim=True)
+    product = how.total(joint, 2)[:, :, None] * how.total(joint, 1)[:, None]
     ratio = torch.where(joint > TINY, joint / product.clamp_min(TINY**2), torch.ones_like(joint))
-    return (joint * ratio.log()).sum((1, 2))
+    return how.total(joint * ratio.log(), (1, 2))
 
 
-def normalized_mutual_information(joint: torch.Tensor) -> torch.Tensor:
+def normalized_mutual_information(joint: torch.Tensor, how: Arithmetic = LIBRARY) -> torch.Tensor:
     """(H(x) + H(y)) / H(x, y) for each joint distribution of (B, I, J); returns (B,), 1 .. 2.
 
     Source: Studholme et al., Pattern Recognit 32 (1999) 71.
     """
-    whole = _entropy(joint.flatten(1))
-    return (_entropy(joint.sum(2)) + _entropy(joint.sum(1))) / whole.clamp_min(TINY)
+    whole = _entropy(joint.flatten(1), how)
+    parts = _entropy(how.total(joint, 2), how) + _entropy(how.total(joint, 1), how)
+    return parts / whole.clamp_min(TINY)
 
 
-def slope_table(joint: torch.Tensor, normalized: bool) -> torch.Tensor:
+def slope_table(joint: torch.Tensor, normalized: bool, how: Arithmetic = LIBRARY) -> torch.Tensor:
     """Derivative of the (normalized) mutual information by each cell's probability, (B, I, J).
 
     Terms that are constant along the moving axis are left out: moving a sample along that axis
     keeps the sum of its row.
     """
     log_joint = joint.clamp_min(TINY).log()
-    log_moving = joint.sum(1, keepdim=True).clamp_min(TINY).log()
+    log_moving = how.total(joint, 1)[:, None].clamp_min(TINY).log()
     if not normalized:
         return log_joint - log_moving
-    value = normalized_mutual_information(joint)[:, None, None]
-    whole = _entropy(joint.flatten(1)).clamp_min(TINY)[:, None, None]
+    value = normalized_mutual_information(joint, how)[:, None, None]
+    whole = _entropy(joint.flatten(1), how).clamp_min(TINY)[:, None, None]
     return (value * log_joint - log_moving) / whole
 
 
-def sample_slopes(cells: Cells, table: torch.Tensor) -> torch.Tensor:
+def sample_slopes(cells: Cells, table: torch.Tensor, how: Arithmetic = LIBRARY) -> torch.Tensor:
     """Derivative of the measure by each sample's moving intensity times the count, (B, N)."""
-    constant, linear, square = slope_polynomials(table).flatten(1)
+    constant, linear, square = slope_polynomials(table, how).flatten(1)
     index, fraction = cells.index, cells.fraction
     return constant[index] + fraction * (linear[index] + fraction * square[index])
 
 
-def slope_polynomials(table: torch.Tensor) -> torch.Tensor:
+def slope_polynomials(table: torch.Tensor, how: Arithmetic = LIBRARY) -> torch.Tensor:
     """(3, B, bins, bins): constant, linear and square coefficient of each cell's slope."""
     bins = table.shape[1]
     spline = torch.tensor(SPLINE, dtype=table.dtype, device=table.device) / 6
     slopes = spline[:, 1:] * torch.tensor([1.0, 2.0, 3.0], dtype=table.dtype, device=table.device)
     windows = torch.stack([table[:, :, tap : tap + bins] for tap in range(TAPS)])
-    return torch.einsum("km,kbij->mbij", slopes, windows)
+    return how.contract("km,kbij->mbij", slopes, windows)
 
 
-def conditional_variance(cells: Cells, floor: float) -> torch.Tensor:
+def conditional_variance(cells: Cells, floor: float, how: Arithmetic = LIBRARY) -> torch.Tensor:
     """Variance (bins^2) of the moving intensity in each fixed bin, plus `floor`; (B, bins)."""
     moments = cells.moments
     whole = torch.arange(moments.shape[-1], dtype=moments.dtype, device=moments.device)
-    count = moments[:, 0].sum(2).clamp_min(TINY)
-    mean = (moments[:, 0] * whole + moments[:, 1]).sum(2) / count
+    count = how.total(moments[:, 0], 2).clamp_min(TINY)
+    mean = how.total(moments[:, 0] * whole + moments[:, 1], 2) / count
     square = moments[:, 0] * whole**2 + 2 * moments[:, 1] * whole + moments[:, 2]
-    return (square.sum(2) / count - mean**2).clamp_min(0.0) + floor
+    return (how.total(square, 2) / count - mean**2).clamp_min(0.0) + floor
 
 
 def independence_bias(count: float, bins: int) -> float:
@@ -142,5 +146,5 @@ def independence_bias(count: float, bins: int) -> float:
     return (bins - 1) ** 2 / (2.0 * count)
 
 
-def _entropy(probability: torch.Tensor) -> torch.Tensor:
-    return -(probability * probability.clamp_min(TINY).log()).sum(1)
+def _entropy(probability: torch.Tensor, how: Arithmetic) -> torch.Tensor:
+    return -how.total(probability * probability.clamp_min(TINY).log(), 1)

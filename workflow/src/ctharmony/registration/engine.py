@@ -5,25 +5,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ctharmony.registration.judgement import (
-    Evidence,
-    Found,
-    confidence,
-    judge,
-    measure,
-)
+from ctharmony.registration.alone import carry_out
+from ctharmony.registration.judgement import Evidence, Found, confidence, judge
 from ctharmony.registration.objective import to_matrix
 from ctharmony.registration.orientation import best_orientation
 from ctharmony.registration.pyramid import Image, Level, build_levels
-from ctharmony.registration.sampling import (
-    FixedPoints,
-    FixedScan,
-    Frame,
-    draw_points,
-    moving_grid,
-)
-from ctharmony.registration.search import Climb, search
+from ctharmony.registration.sampling import FixedScan, Frame, draw_points
+from ctharmony.registration.search import Slope, search
 from ctharmony.registration.settings import RegistrationSettings
+from ctharmony.registration.steps import Measure, Steps
 from ctharmony.registration.transforms import about
 
 FEW_POINTS = 20000  # enough for a level that the next one refines
@@ -95,31 +85,46 @@ def register_to(
     Raises:
         ValueError: the moving scan's body mask is empty or it is flat.
     """
-    levels = build_levels(moving, settings)
+    return carry_out(steps_of(fixed, build_levels(moving, settings), settings))
+
+
+def steps_of(
+    fixed: FixedScan, levels: list[Level], settings: RegistrationSettings
+) -> Steps[RegistrationResult]:
+    """The registration of one scan, given its levels, as the steps it takes."""
     still = Found(np.eye(4), 0.0, 0.0)
-    found = find_transform(fixed, levels, settings)
-    before, evidence = (_evidence(fixed, levels, one) for one in (still, found))
-    turned = find_turned(fixed, levels, found, settings) if _doubted(evidence, settings) else None
+    found = yield from _find(fixed, levels, settings)
+    before = yield _evidence(fixed, levels, still)
+    evidence = yield _evidence(fixed, levels, found)
+    turned = None
+    if _doubted(evidence, settings):
+        turned = yield from _find_turned(fixed, levels, found, settings)
     if turned is not None:
-        found, evidence = turned, _evidence(fixed, levels, turned)
+        found, evidence = turned, (yield _evidence(fixed, levels, turned))
     elif before.nats >= evidence.nats and before.coverage >= evidence.coverage:
         # scans aligned by their headers can only lose by a search over sampled points
         found, evidence = replace(found, matrix=still.matrix), before
+    return _result(before, evidence, found, settings, turned is not None)
+
+
+def _result(
+    before: Evidence, evidence: Evidence, found: Found, settings: RegistrationSettings, turned: bool
+) -> RegistrationResult:
     return RegistrationResult(
         found.matrix,
-        *judge(evidence, found, settings, turned is not None),
+        *judge(evidence, found, settings, turned),
         before.nats,
         evidence.nats,
         evidence.explained,
         evidence.coverage,
         found.agreement,
         confidence(evidence, found.agreement, settings),
-        turned is not None,
+        turned,
     )
 
 
-def _evidence(fixed: FixedScan, moving: list[Level], found: Found) -> Evidence:
-    return measure(fixed.levels[-1], moving[-1], found.matrix)
+def _evidence(fixed: FixedScan, moving: list[Level], found: Found) -> Measure:
+    return Measure(fixed.levels[-1], moving[-1], found.matrix)
 
 
 def _doubted(evidence: Evidence, settings: RegistrationSettings) -> bool:
@@ -130,15 +135,15 @@ def _doubted(evidence: Evidence, settings: RegistrationSettings) -> bool:
     )
 
 
-def find_turned(
+def _find_turned(
     fixed: FixedScan, moving: list[Level], header: Found, settings: RegistrationSettings
-) -> Found | None:
+) -> Steps[Found | None]:
     """The map under another orientation of the axes, where it beats the header's clearly."""
-    turn, best = best_orientation(fixed, moving[0], settings)
+    turn, best = yield from best_orientation(fixed, moving[0], settings)
     if best <= CLEARLY * header.score:
         return None
     turned = [level.turned(turn) for level in moving]
-    found = find_transform(fixed, turned, settings)
+    found = yield from _find(fixed, turned, settings)
     if found.score <= CLEARLY * header.score:
         return None
     back = about(turn, np.zeros(3), np.zeros(3))
@@ -147,44 +152,44 @@ def find_turned(
 
 def find_transform(fixed: FixedScan, moving: list[Level], settings: RegistrationSettings) -> Found:
     """The best map of fixed to moving world points."""
-    maps, agreement, score = search(fixed, moving[0], settings)
+    return carry_out(_find(fixed, moving, settings))
+
+
+def _find(fixed: FixedScan, moving: list[Level], settings: RegistrationSettings) -> Steps[Found]:
+    maps, agreement, score = yield from search(fixed, moving[0], settings)
     for number in range(1, len(moving)):
         points, last = fixed.points[number], number == len(moving) - 1
-        if last and number > 1 and _shares_no_detail(fixed, moving, maps[0], settings):
-            maps = _settle(fixed, moving, maps, settings)
+        if last and number > 1 and (yield from _shares_no_detail(fixed, moving, maps, settings)):
+            maps = yield from _settle(fixed, moving, maps, settings)
             break
         few = points if last else points.thinned(max(1, points.bins.numel() // FEW_POINTS))
-        maps = _climb(few, moving, number, maps, settings)
+        maps = yield from _climb(Slope(few, moving[number], settings, number), maps)
     return Found(to_matrix(maps[0], fixed.points[-1]), agreement, score)
 
 
 def _shares_no_detail(
-    fixed: FixedScan, moving: list[Level], best: torch.Tensor, settings: RegistrationSettings
-) -> bool:
+    fixed: FixedScan, moving: list[Level], maps: torch.Tensor, settings: RegistrationSettings
+) -> Steps[bool]:
     """Whether too little is explained on the last level but one for its edges to be trusted."""
-    found = measure(fixed.levels[-2], moving[-2], to_matrix(best, fixed.points[-1]))
+    matrix = to_matrix(maps[0], fixed.points[-1])
+    found = yield Measure(fixed.levels[-2], moving[-2], matrix)
     return found.explained < settings.detail_information
 
 
 def _settle(
     fixed: FixedScan, moving: list[Level], maps: torch.Tensor, settings: RegistrationSettings
-) -> torch.Tensor:
+) -> Steps[torch.Tensor]:
     """The better of the ends (1, 3, 4) reached with even samples on the last two levels."""
     ends = []
     for number, points in enumerate(fixed.even, start=len(moving) - 2):
-        maps = _climb(points, moving, number, maps, settings)
-        found = measure(fixed.levels[-1], moving[-1], to_matrix(maps[0], fixed.points[-1]))
+        maps = yield from _climb(Slope(points, moving[number], settings, number), maps)
+        matrix = to_matrix(maps[0], fixed.points[-1])
+        found = yield Measure(fixed.levels[-1], moving[-1], matrix)
         ends.append((found.nats, maps))
     return max(ends, key=lambda end: end[0])[1]
 
 
-def _climb(
-    points: FixedPoints,
-    moving: list[Level],
-    number: int,
-    maps: torch.Tensor,
-    settings: RegistrationSettings,
-) -> torch.Tensor:
-    """The best (1, 3, 4) of the ends reached from `maps` on a level."""
-    climb = Climb(points, moving_grid(moving[number], points.count), settings, number)
-    return climb.best(climb.refine(maps, settings.motion == "rigid"), 1).maps
+def _climb(slope: Slope, maps: torch.Tensor) -> Steps[torch.Tensor]:
+    """The best (1, 3, 4) of the ends reached from `maps`."""
+    found = yield from slope.refine(maps, slope.settings.motion == "rigid")
+    return slope.best(found, 1).maps

@@ -7,8 +7,8 @@ import torch
 
 from ctharmony.information.discrete import entropy, mutual_information
 from ctharmony.information.parzen import independence_bias
+from ctharmony.registration.grids import interpolate, moving_grid
 from ctharmony.registration.pyramid import Level
-from ctharmony.registration.sampling import interpolate, moving_grid
 from ctharmony.registration.settings import RegistrationSettings
 from ctharmony.registration.transforms import stretches
 
@@ -53,22 +53,34 @@ def measure(fixed: Level, moving: Level, transform: np.ndarray) -> Evidence:
     Bins are equally filled, so strictly monotone changes of either scan's intensities leave the
     result as it is.
     """
-    places = np.flatnonzero(fixed.body)
-    places = places[:: max(1, len(places) // SAMPLES)]
-    voxels = np.stack(np.unravel_index(places, fixed.body.shape), axis=1)
-    known = fixed.values.numpy()[tuple(voxels.T)]
+    voxels, known = body_sample(fixed)
     grid = moving_grid(moving, 2)
     to_voxel = grid.to_voxel @ transform @ fixed.affine
-    places = voxels[:, ::-1] @ to_voxel[:3, :3].T + to_voxel[:3, 3]
+    places = voxels @ to_voxel[:3, :3].T + to_voxel[:3, 3]
     rows = torch.from_numpy(np.ascontiguousarray(places.T, dtype=np.float32))[None]
     values, _, inside = interpolate(grid, rows)
     held = inside[0].numpy() > 0
     if held.sum() < BINS**2:
-        return Evidence(0.0, 0.0, float(held.mean()))
+        return evidence_of(np.zeros((BINS, BINS)), int(held.sum()), held.size)
     joint = joint_of_ranks(known[held], values[0].numpy()[held])
+    return evidence_of(joint, int(held.sum()), held.size)
+
+
+def body_sample(level: Level) -> tuple[np.ndarray, np.ndarray]:
+    """About SAMPLES voxels (n, 3) of the body, x, y, z, and their intensities (n,)."""
+    places = np.flatnonzero(level.body)
+    places = places[:: max(1, len(places) // SAMPLES)]
+    voxels = np.stack(np.unravel_index(places, level.body.shape), axis=1)
+    return voxels[:, ::-1], level.values.numpy()[tuple(voxels.T)]
+
+
+def evidence_of(joint: np.ndarray, held: int, asked: int) -> Evidence:
+    """The evidence in (32, 32) counts by rank of `held` samples inside the moving scan."""
+    if held < BINS**2:
+        return Evidence(0.0, 0.0, held / asked)
     nats = mutual_information(joint)
-    corrected = max(0.0, nats - independence_bias(float(held.sum()), BINS))
-    return Evidence(nats, corrected / max(entropy(joint.sum(axis=1)), 1e-9), float(held.mean()))
+    corrected = max(0.0, nats - independence_bias(float(held), BINS))
+    return Evidence(nats, corrected / max(entropy(joint.sum(axis=1)), 1e-9), held / asked)
 
 
 def joint_of_ranks(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -6,17 +6,17 @@ import numpy as np
 import torch
 
 from ctharmony.registration.pyramid import Level
-from ctharmony.registration.sampling import FixedScan, moving_grid
-from ctharmony.registration.search import Climb
+from ctharmony.registration.sampling import FixedScan
+from ctharmony.registration.search import Slope
 from ctharmony.registration.settings import RegistrationSettings
 from ctharmony.registration.starts import (
     best_starts,
     body_middle,
     rank,
-    scores,
     shifts,
     starting_maps,
 )
+from ctharmony.registration.steps import Score, Steps
 
 TRIED = 2  # starts kept of each orientation
 REFINED = 8  # starts refined of all orientations
@@ -35,7 +35,7 @@ def right_angles() -> np.ndarray:
 
 def best_orientation(
     fixed: FixedScan, moving: Level, settings: RegistrationSettings
-) -> tuple[np.ndarray, float]:
+) -> Steps[tuple[np.ndarray, float]]:
     """The turn (3, 3) of the fixed axes that fits best beside the header's own, and its score.
 
     Every orientation is tried at all shifts along the body; what is left of a rotation is found by
@@ -47,14 +47,13 @@ def best_orientation(
         level = moving.turned(turn)
         offsets = shifts(fixed.levels[0], level, settings.shift_step_mm)
         maps = starting_maps(points, np.eye(3)[None], offsets, body_middle(level))
-        maps = best_starts(points, moving_grid(level, points.count), maps, TRIED)
+        maps = yield from best_starts(points, level, maps, TRIED)
         starts.append(torch.from_numpy(turn) @ maps)
         owners += [number] * len(maps)
-    climb = Climb(points.quick(), moving_grid(moving, points.count), settings, 0)
-    maps = torch.cat(starts)
-    few = torch.argsort(scores(climb.points, climb.grid, maps), descending=True, stable=True)
-    few = few[:REFINED]
-    found = climb.refine(maps[few], True)
-    score = rank(found.value, found.overlap, climb.points)
+    slope, maps = Slope(points.quick(), moving, settings, 0), torch.cat(starts)
+    found = yield Score(slope.points, moving, maps)
+    few = torch.argsort(found, descending=True, stable=True)[:REFINED]
+    found = yield from slope.refine(maps[few], True)
+    score = rank(found.value, found.overlap, slope.points)
     best = int(score.argmax())
     return turns[owners[int(few[best])]], float(score[best])

@@ -1,12 +1,13 @@
-"""Where the fixed scan is sampled, and what the moving scan shows there."""
+"""Where the fixed scan is sampled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
 from ctharmony.registration import lines
+from ctharmony.registration.grids import interpolate, moving_grid
 from ctharmony.registration.pyramid import Level
 
 QUICK_POINTS = 2000
@@ -36,9 +37,9 @@ class Frame:
         return cls(centre, float(np.sqrt(((world - centre) ** 2).sum(axis=1).mean())))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FixedPoints:
-    """Samples of the fixed scan at one level.
+    """Samples of the fixed scan at one level; each is made once, so that scans can share it.
 
     Attributes:
         unit: (4, N) float: (position - centre) / radius and a row of ones.
@@ -72,8 +73,19 @@ class FixedPoints:
 
     def thinned(self, step: int) -> "FixedPoints":
         """Every `step`-th sample."""
-        unit = self.unit[:, ::step].contiguous()
-        return FixedPoints(unit, self.bins[::step], self.frame, self.count)
+        if step not in self._thinner:
+            unit = self.unit[:, ::step].contiguous()
+            few = FixedPoints(unit, self.bins[::step], self.frame, self.count)
+            self._thinner[step] = few
+        return self._thinner[step]
+
+    @cached_property
+    def _thinner(self) -> dict[int, "FixedPoints"]:
+        return {}
+
+    def on(self, device: torch.device) -> "FixedPoints":
+        """The same samples on a device."""
+        return replace(self, unit=self.unit.to(device), bins=self.bins.to(device))
 
 
 @dataclass(frozen=True)
@@ -102,23 +114,6 @@ class FixedScan:
             draw_points(level, known.frame, known.size, self.seed + number, EVEN_FLOOR)
             for number, level in enumerate(self.levels[-2:])
         ]
-
-
-@dataclass(frozen=True)
-class MovingGrid:
-    """The moving scan at one level, ready to be interpolated.
-
-    Attributes:
-        flat: float tensor, intensities scaled to 0 .. bins-1, (z, y, x) flattened.
-        shape: (z, y, x).
-        to_voxel: (4, 4) float64, world mm to voxel (x, y, z).
-        field: (3, 2) first and last voxel coordinate (x, y, z) that the scanner saw.
-    """
-
-    flat: torch.Tensor
-    shape: tuple[int, int, int]
-    to_voxel: np.ndarray
-    field: np.ndarray
 
 
 def draw_points(
@@ -155,66 +150,3 @@ def draw_points(
     values, _, _ = interpolate(grid, voxel_rows)
     nearest = values[0].round().long()
     return FixedPoints(torch.from_numpy(unit), nearest, frame, bins)
-
-
-def moving_grid(level: Level, bins: int) -> MovingGrid:
-    """Scale a level to bins; grids one voxel thick are doubled so that they can be interpolated."""
-    values = level.values if bins == 2 else level.values * (bins - 1)
-    for axis, size in enumerate(values.shape):
-        if size == 1:
-            values = values.repeat_interleave(2, dim=axis)
-    shape = tuple(values.shape)
-    return MovingGrid(
-        values.reshape(-1).contiguous(), shape, np.linalg.inv(level.affine), level.field
-    )
-
-
-def interpolate(
-    grid: MovingGrid, voxels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Trilinear values, their exact derivatives, and whether the grid reaches there.
-
-    Args:
-        grid: the scan.
-        voxels: (B, 3, N) rows x, y, z in voxels.
-
-    Returns:
-        values (B, N); derivatives (B, 3, N) per voxel; inside (B, N), 1 or 0 (outside, values are
-        those of the nearest border).
-    """
-    depth, height, width = grid.shape
-    inside, corner, part, free = True, [], [], []
-    for axis, size in enumerate((width, height, depth)):
-        place, (first, last) = voxels[:, axis], grid.field[axis].tolist()
-        inside = (place >= first) & (place <= last) & inside
-        held = place.clamp(0.0, size - 1.0)
-        free.append(held == place)
-        lower = held.floor().clamp_(max=size - 2)
-        part.append(held - lower)
-        corner.append(lower)
-    # whole numbers before the product: 32-bit floats count voxels exactly only up to 16 million
-    index = (corner[2] * height + corner[1]).long().mul_(width).add_(corner[0].long())
-    value, slopes = _blend(grid, index, part)
-    return value, slopes * torch.stack(free, dim=1), inside.to(value.dtype)
-
-
-def _blend(
-    grid: MovingGrid, index: torch.Tensor, part: list[torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    _, height, width = grid.shape
-    flat, plane = grid.flat, height * width
-    x, y, z = part
-    along, steps = [], []
-    for offset in (0, width, plane, plane + width):
-        first = torch.take(flat[offset:], index)
-        step = torch.take(flat[offset + 1 :], index) - first
-        along.append(torch.addcmul(first, step, x))
-        steps.append(step)
-    near, far = along[1] - along[0], along[3] - along[2]
-    front, back = torch.addcmul(along[0], near, y), torch.addcmul(along[2], far, y)
-    by_z = back - front
-    step_near = torch.addcmul(steps[0], steps[1] - steps[0], y)
-    step_far = torch.addcmul(steps[2], steps[3] - steps[2], y)
-    by_x = torch.addcmul(step_near, step_far - step_near, z)
-    by_y = torch.addcmul(near, far - near, z)
-    return torch.addcmul(front, by_z, z), torch.stack([by_x, by_y, by_z], dim=1)

@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ctharmony.registration.objective import align
-from ctharmony.registration.optimiser import Ascent, Rules, ascend
+from ctharmony.registration.optimiser import Ascent, Rules
 from ctharmony.registration.pyramid import Level
-from ctharmony.registration.sampling import FixedPoints, FixedScan, MovingGrid, moving_grid
+from ctharmony.registration.sampling import FixedPoints, FixedScan
 from ctharmony.registration.settings import RegistrationSettings
 from ctharmony.registration.starts import (
     best_starts,
@@ -18,6 +17,7 @@ from ctharmony.registration.starts import (
     shifts,
     starting_maps,
 )
+from ctharmony.registration.steps import Climb, Steps
 
 TOLERANCE = 0.02  # of the level's voxel size: the next level goes on from there
 LAST_TOLERANCE = 0.005  # the finest level's
@@ -30,28 +30,20 @@ FINALISTS = 3
 
 
 @dataclass(frozen=True)
-class Climb:
-    """The ascents of one level."""
+class Slope:
+    """Where ascents take place: the samples, and the moving scan at level `number`."""
 
     points: FixedPoints
-    grid: MovingGrid
+    moving: Level
     settings: RegistrationSettings
     number: int
 
-    def refine(self, maps: torch.Tensor, rigid: bool) -> Ascent:
+    def refine(self, maps: torch.Tensor, rigid: bool) -> Steps[Ascent]:
         """Climb from each of the maps (B, 3, 4)."""
         normalized = self.settings.measure == "normalized_mutual_information"
-        rules = Rules(
-            rigid,
-            self.settings.iterations[self.number],
-            self.tolerance_mm,
-            LEAST_OVERLAP,
-        )
-        return ascend(
-            lambda m, curved: align(self.points, self.grid, m, normalized, True, curved),
-            maps,
-            rules,
-        )
+        iterations = self.settings.iterations[self.number]
+        rules = Rules(rigid, iterations, self.tolerance_mm, LEAST_OVERLAP)
+        return (yield Climb(self.points, self.moving, maps, rules, normalized))
 
     @property
     def tolerance_mm(self) -> float:
@@ -74,23 +66,24 @@ class Climb:
 
 def search(
     fixed: FixedScan, moving: Level, settings: RegistrationSettings
-) -> tuple[torch.Tensor, float, float]:
-    """Maps (few, 3, 4), the best first, the share of pushed-off starts that agree, and the score.
+) -> Steps[tuple[torch.Tensor, float, float]]:
+    """Up to two maps (few, 3, 4), the best first, the share of pushed-off starts that agree, score.
 
     Between two patients mutual information has many small hills, so the best ends are pushed off
     and climb again: what comes back to the same place can be believed.
     """
     points, rigid = fixed.points[0], settings.motion == "rigid"
-    climb = Climb(points, moving_grid(moving, points.count), settings, 0)
-    quick = replace(climb, points=points.quick())
+    slope = Slope(points, moving, settings, 0)
+    quick = replace(slope, points=points.quick())
     offsets = shifts(fixed.levels[0], moving, settings.shift_step_mm)
     turns = rotations(settings.rotation_degrees)
     maps = starting_maps(points, turns, offsets, body_middle(moving))
-    maps = best_starts(points, climb.grid, maps, settings.kept_starts)
-    found = quick.best(quick.refine(maps, True), SEMIFINALISTS)
-    found = quick.best(quick.refine(found.maps, rigid), 1)
-    again = quick.refine(shake(found.maps, settings.levels_mm[0]), rigid)
-    best = climb.best(climb.refine(quick.best(again, FINALISTS).maps, rigid), 2)
+    maps = yield from best_starts(points, moving, maps, settings.kept_starts)
+    found = quick.best((yield from quick.refine(maps, True)), SEMIFINALISTS)
+    found = quick.best((yield from quick.refine(found.maps, rigid)), 1)
+    again = yield from quick.refine(shake(found.maps, settings.levels_mm[0]), rigid)
+    best = yield from slope.refine(quick.best(again, FINALISTS).maps, rigid)
+    best = slope.best(best, 2)
     near = [map_distance(best.maps[0], other) <= AGREE_MM for other in again.maps]
     score = float(rank(best.value, best.overlap, points)[0])
     return best.maps, sum(near) / len(near), score

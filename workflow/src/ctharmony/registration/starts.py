@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from ctharmony.information.parzen import independence_bias
+from ctharmony.registration.grids import MovingGrid
 from ctharmony.registration.objective import align
 from ctharmony.registration.pyramid import Level
-from ctharmony.registration.sampling import FixedPoints, MovingGrid
+from ctharmony.registration.sampling import FixedPoints
+from ctharmony.registration.steps import Score, Steps
 from ctharmony.registration.transforms import rotation
 
 SCORED_POINTS = 512
@@ -59,11 +61,11 @@ def body_middle(level: Level) -> np.ndarray:
 
 
 def best_starts(
-    fixed: FixedPoints, moving: MovingGrid, maps: torch.Tensor, keep: int
-) -> torch.Tensor:
+    fixed: FixedPoints, moving: Level, maps: torch.Tensor, keep: int
+) -> Steps[torch.Tensor]:
     """The `keep` best-scoring of `maps` that lie apart from one another, (keep, 3, 4)."""
     few = fixed.thinned(max(1, fixed.bins.numel() // SCORED_POINTS))
-    score = torch.cat([scores(few, moving, chunk) for chunk in maps.split(CHUNK)])
+    score = yield Score(few, moving, maps)
     chosen: list[int] = []
     for candidate in torch.argsort(score, descending=True, stable=True).tolist():
         if all(map_distance(maps[candidate], maps[other]) > DISTINCT_MM for other in chosen):
@@ -78,8 +80,8 @@ def scores(fixed: FixedPoints, moving: MovingGrid, maps: torch.Tensor) -> torch.
 
     Without the overlap, two thin slices of anything would look best.
     """
-    found = align(fixed, moving, maps, normalized=False, slopes=False)
-    return rank(found.value, found.overlap, fixed)
+    found = [align(fixed, moving, chunk, False, slopes=False) for chunk in maps.split(CHUNK)]
+    return torch.cat([rank(one.value, one.overlap, fixed) for one in found])
 
 
 def rank(value: torch.Tensor, overlap: torch.Tensor, fixed: FixedPoints) -> torch.Tensor:

@@ -1,0 +1,130 @@
+"""Two ways to add up: by torch's own routines, or so that no row sees how many others there are.
+
+Libraries choose their kernels, and with them the order of a sum, by the shape of the whole batch;
+atomic additions of floating-point numbers come in any order. Where the rows of a batch belong to
+different scans, both would let one scan change another's last digits.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Protocol
+
+import torch
+
+WHOLE_BITS = 62  # sums of whole numbers up to here do not overflow
+SHARE_BITS = 40  # of shares between 0 and 1: room for four million samples
+SMALLEST = 1e-200  # what is less adds nothing
+LONG = 64  # sums over more terms are taken column by column, to hold less at once
+
+Dims = int | tuple[int, ...]
+
+
+class Arithmetic(Protocol):
+    """Sums over samples, cells and the numbers of a map; the first axis counts rows."""
+
+    def total(self, values: torch.Tensor, dims: Dims) -> torch.Tensor:
+        """Sum over `dims`."""
+
+    def contract(self, equation: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        """What torch.einsum makes of two tensors."""
+
+    def product(self, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        """Matrix products of (..., i, j) and (..., j, k)."""
+
+    def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
+        """(size,) sums of `shares` (n,), at most 1 each, by the cell (n,) they fall into."""
+
+    def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        """Solutions (R, n, k) of symmetric positive systems (R, n, n), right sides (R, n, k)."""
+
+    def exponential(self, skew: torch.Tensor) -> torch.Tensor:
+        """Rotations (R, 3, 3) whose logarithms are the skew matrices (R, 3, 3)."""
+
+
+class Library:
+    """torch's own routines."""
+
+    def total(self, values: torch.Tensor, dims: Dims) -> torch.Tensor:
+        return values.sum(dims)
+
+    def contract(self, equation: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        return torch.einsum(equation, one, two)
+
+    def product(self, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        return one @ two
+
+    def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
+        return torch.bincount(cells, shares, size)
+
+    def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.solve(matrices, right)
+
+    def exponential(self, skew: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.matrix_exp(skew)
+
+
+class ByRow:
+    """Operations on single numbers, and sums of whole numbers, which have no order.
+
+    Terms are rounded to whole multiples of a unit before they are added, so the sum is exact
+    whatever its order. Source: the pre-rounding of Demmel and Nguyen, IEEE Symp Computer
+    Arithmetic (2013) 163, here with 64-bit whole numbers.
+    """
+
+    def total(self, values: torch.Tensor, dims: Dims) -> torch.Tensor:
+        over = (dims,) if isinstance(dims, int) else dims
+        exact = values.double()
+        largest = exact.abs().amax(over, keepdim=True).clamp_min(SMALLEST)
+        power = largest / torch.frexp(largest).mantissa  # of two, above the largest term
+        terms = prod(values.shape[dim] for dim in over)
+        room = 2.0 ** (WHOLE_BITS - terms.bit_length())
+        whole = (exact * (room / power)).round_().long().sum(over, keepdim=True)
+        return (whole * (power / room)).squeeze(over).to(values.dtype)
+
+    def contract(self, equation: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        sides, kept = equation.split("->")
+        first, second = sides.split(",")
+        letters = kept + "".join(sorted({*first, *second} - {*kept}))
+        terms = _spread(one, first, letters) * _spread(two, second, letters)
+        return self.total(terms, tuple(range(len(kept), len(letters))))
+
+    def product(self, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        if two.shape[-2] <= LONG:
+            return self.total(one[..., None] * two[..., None, :, :], -2)
+        columns = two.mT.unbind(-2)
+        return torch.stack([self.total(one * column[..., None, :], -1) for column in columns], -1)
+
+    def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
+        whole = (shares.double() * 2.0**SHARE_BITS).round_().long()
+        sums = torch.zeros(size, dtype=torch.int64, device=cells.device)
+        sums.scatter_add_(0, cells, whole)
+        return (sums.double() * 2.0**-SHARE_BITS).to(shares.dtype)
+
+    def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        # Gauss and Jordan's elimination; positive systems need no pivots, scaled ones no care
+        size = matrices.shape[-1]
+        scale = torch.diagonal(matrices, dim1=1, dim2=2).rsqrt()[:, :, None]
+        table = torch.cat([matrices * scale * scale.mT, right * scale], dim=2)
+        unit = torch.eye(size, dtype=table.dtype, device=table.device)
+        for k in range(size):
+            row = table[:, k : k + 1] / table[:, k : k + 1, k : k + 1]
+            table = table - (table[:, :, k : k + 1] - unit[:, k : k + 1]) * row
+        return table[:, :, size:] * scale
+
+    def exponential(self, skew: torch.Tensor) -> torch.Tensor:
+        # Rodrigues' formula; sinc has no trouble at zero
+        turns = (self.total(skew.square(), (1, 2)) / 2).sqrt()[:, None, None] / torch.pi
+        unit = torch.eye(3, dtype=skew.dtype, device=skew.device)
+        curved = (turns / 2).sinc().square() / 2 * self.product(skew, skew)
+        return unit + turns.sinc() * skew + curved
+
+
+LIBRARY: Arithmetic = Library()
+BY_ROW: Arithmetic = ByRow()
+
+
+def _spread(values: torch.Tensor, own: str, letters: Sequence[str]) -> torch.Tensor:
+    """`values`, whose axes are called `own`, with one axis for each of `letters`."""
+    ordered = values.permute([own.index(letter) for letter in letters if letter in own])
+    sizes = iter(ordered.shape)
+    return ordered.reshape([next(sizes) if letter in own else 1 for letter in letters])

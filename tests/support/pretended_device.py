@@ -48,7 +48,8 @@ class PretendedDevice(TorchDispatchMode):
     """Within it, DEVICE can be named wherever torch takes a device.
 
     Attributes:
-        used: names of the operations that ran on the pretended device.
+        used: names of the operations that ran on the pretended device, each with the type of the
+            numbers that it took.
 
     Raises (as CUDA would):
         RuntimeError: tensors of both devices meet, other than to be carried over; a number without
@@ -57,7 +58,7 @@ class PretendedDevice(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.used: set[str] = set()
+        self.used: set[tuple[str, torch.dtype]] = set()
         self.carried = _Carried()
 
     def __enter__(self) -> "PretendedDevice":
@@ -68,8 +69,14 @@ class PretendedDevice(TorchDispatchMode):
         super().__exit__(*error)
         self.carried.__exit__(*error)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else every operation passes the compiler, whose import takes seconds
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):
         kwargs = dict(kwargs or {})
+        if not types and kwargs.get("device") != DEVICE:
+            return function(*args, **kwargs)
         tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)]
         there = any(isinstance(tensor, Elsewhere) for tensor in tensors)
         here = any(not isinstance(tensor, Elsewhere) and tensor.dim() for tensor in tensors)
@@ -82,5 +89,5 @@ class PretendedDevice(TorchDispatchMode):
         found = function(*args, **kwargs)
         if not there:
             return found
-        self.used.add(str(function))
+        self.used.add((str(function), (tensors or [found])[0].dtype))
         return tree_map_only(torch.Tensor, Elsewhere, found)

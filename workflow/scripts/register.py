@@ -14,9 +14,8 @@ from ctharmony.jobs.registration import RegistrationJob  # noqa: E402
 inputs, params, output = snakemake.input, snakemake.params, Path(snakemake.output[0])
 job = RegistrationJob(inputs.template, inputs.ingested, output, params.settings, params.seed)
 output.mkdir(parents=True, exist_ok=True)
-rows = []
-for scan in read_table(f"{inputs.ingested}/scans.tsv").itertuples():
-    row = job.row(scan.scan, scan.status, scan.reason)
-    logger.info("%s: %s %s", scan.scan, row["status"], row["reason"])
+scans, rows = read_table(f"{inputs.ingested}/scans.tsv"), []
+for scan, row in zip(scans.itertuples(), job.rows(scans), strict=True):
+    logger.info("%s: %s %s", row["scan"], row["status"], row["reason"])
     rows.append({"site": scan.site, "batch": scan.batch} | row)
 write_table(output / "registration.tsv", pd.DataFrame(rows))

@@ -7,13 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from ctharmony.io.files import read_json
 from ctharmony.io.tables import read_table, write_table
 from ctharmony.io.volumes import read_volume, write_volume
 from ctharmony.jobs.harmonization import on_template
+from ctharmony.jobs.registration import RegistrationJob
 from ctharmony.registration.pyramid import Image
 from ctharmony.registration.transforms import about, distance, from_itk, rotation
+from pretended_device import DEVICE, PretendedDevice
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
 POSE = about(rotation(np.array([0, 0, 1.0]), 6.0), np.zeros(3), np.array([10.0, -5, 7]))
@@ -24,6 +27,8 @@ CONFIG = {
     "candidates": 3,
     "group_mean_rounds": 1,
     "interpolation_order": 1,
+    "device": "cpu",
+    "device_batch": 2,
 }
 
 
@@ -121,6 +126,36 @@ def test_running_again_writes_the_same_bytes(study, tmp_path):
     run("register", inputs, tmp_path / "again", settings)
     for path in sorted((root / "registered/north/b0000").iterdir()):
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+
+
+def test_a_device_takes_several_scans_at_once_and_a_bad_one_alone_is_left_out(
+    study, tmp_path, make_scan, make_organs
+):
+    root, settings = study
+    good = make_scan(make_organs(1), pose=POSE, seed=4)
+    empty = Image(good.hu, good.affine, np.zeros_like(good.mask))
+    folder = tmp_path / "west/b0000"
+    write_batch(folder, {"good": good, "empty": empty, "again": good})
+    few = {"iterations": [3, 2, 2], "points": [4000] * 3, "device_batch": 2}
+    tables = {}
+    for device in (torch.device("cpu"), DEVICE):
+        output = tmp_path / device.type
+        output.mkdir()
+        job = RegistrationJob(str(root / "template"), str(folder), output, settings | few, 1)
+        assert job.at_once == 1
+        if device == DEVICE:
+            job.device, job.at_once = device, 2
+        with PretendedDevice():
+            rows = list(job.rows(read_table(folder / "scans.tsv")))
+        tables[device.type] = pd.DataFrame(rows).set_index("scan")
+    for table in tables.values():
+        assert list(table.index) == ["good", "empty", "again", "torn"]
+        assert list(table.status) == ["ok", "failed", "ok", "set_aside"]
+        assert "mask is empty" in table.reason["empty"]
+    shifts = [table.shift_mm["good"] for table in tables.values()]
+    assert shifts[0] == pytest.approx(shifts[1], abs=0.5)
+    files = [{path.name for path in (tmp_path / kind).iterdir()} for kind in tables]
+    assert files[0] == files[1] and {"good.tfm", "again.nii.gz", "good.png"} <= files[0]
 
 
 def test_a_file_can_be_the_template(study, tmp_path):

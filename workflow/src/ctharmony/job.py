@@ -57,7 +57,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return (
             "the job ran out of memory; give it more (--set-resources RULE:mem_mb=...), or "
-            "lower batch_size or model.training.scans_per_step"
+            "lower batch_size, registration.device_batch or model.training.scans_per_step"
         )
     return " ".join(str(error).split()) or type(error).__name__
 

@@ -14,7 +14,7 @@ import torch
 WHOLE_BITS = 62  # sums of whole numbers up to here do not overflow
 SHARE_BITS = 40  # of shares between 0 and 1: room for four million samples
 SMALLEST = 1e-200  # what is less adds nothing
-LONG = 64  # sums over more terms are taken column by column, to hold less at once
+LONG = 64  # sums of more terms are made of whole numbers, column by column to hold less at once
 
 Dims = int | tuple[int, ...]
 
@@ -32,7 +32,7 @@ class Arithmetic(Protocol):
         """Matrix products of (..., i, j) and (..., j, k)."""
 
     def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
-        """(size,) sums of `shares` (n,), at most 1 each, by the cell (n,) they fall into."""
+        """(k, size) sums of `shares` (k, n), at most 1 each, by the cell (n,) they fall into."""
 
     def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         """Solutions (R, n, k) of symmetric positive systems (R, n, n), right sides (R, n, k)."""
@@ -54,7 +54,7 @@ class Library:
         return one @ two
 
     def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
-        return torch.bincount(cells, shares, size)
+        return torch.stack([torch.bincount(cells, part, size) for part in shares])
 
     def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         return torch.linalg.solve(matrices, right)
@@ -66,13 +66,15 @@ class Library:
 class ByRow:
     """Operations on single numbers, and sums of whole numbers, which have no order.
 
-    Terms are rounded to whole multiples of a unit before they are added, so the sum is exact
-    whatever its order. Source: the pre-rounding of Demmel and Nguyen, IEEE Symp Computer
-    Arithmetic (2013) 163, here with 64-bit whole numbers.
+    Few terms are added one half to the other. Many are rounded to whole multiples of a unit first,
+    so that their sum is exact whatever its order. Source: the pre-rounding of Demmel and Nguyen,
+    IEEE Symp Computer Arithmetic (2013) 163, here with 64-bit whole numbers.
     """
 
     def total(self, values: torch.Tensor, dims: Dims) -> torch.Tensor:
         over = (dims,) if isinstance(dims, int) else dims
+        if prod(values.shape[dim] for dim in over) <= LONG:
+            return _folded(values, over)
         exact = values.double()
         largest = exact.abs().amax(over, keepdim=True).clamp_min(SMALLEST)
         power = largest / torch.frexp(largest).mantissa  # of two, above the largest term
@@ -96,8 +98,8 @@ class ByRow:
 
     def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
         whole = (shares.double() * 2.0**SHARE_BITS).round_().long()
-        sums = torch.zeros(size, dtype=torch.int64, device=cells.device)
-        sums.scatter_add_(0, cells, whole)
+        sums = torch.zeros(len(shares), size, dtype=torch.int64, device=cells.device)
+        sums.scatter_add_(1, cells.expand_as(whole), whole)
         return (sums.double() * 2.0**-SHARE_BITS).to(shares.dtype)
 
     def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -121,6 +123,18 @@ class ByRow:
 
 LIBRARY: Arithmetic = Library()
 BY_ROW: Arithmetic = ByRow()
+
+
+def _folded(values: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
+    """Sum over `dims`, by adding one half of an axis to the other."""
+    for dim in dims:
+        while (size := values.shape[dim]) > 1:
+            half = size // 2
+            folded = values.narrow(dim, 0, half) + values.narrow(dim, half, half)
+            if size % 2:
+                folded.narrow(dim, 0, 1).add_(values.narrow(dim, size - 1, 1))
+            values = folded
+    return values.squeeze(dims)
 
 
 def _spread(values: torch.Tensor, own: str, letters: Sequence[str]) -> torch.Tensor:

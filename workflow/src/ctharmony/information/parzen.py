@@ -61,11 +61,11 @@ def count_cells(samples: Samples, bins: int, how: Arithmetic = LIBRARY) -> Cells
     offset = torch.arange(batch, device=whole.device)[:, None] * bins
     index = (offset + samples.fixed_bin) * bins + whole
     flat, size = index.reshape(-1), batch * bins * bins
-    power, sums = samples.weight, []
-    for order in range(TAPS):
-        sums.append(how.histogram(flat, power.reshape(-1), size))
-        power = power * fraction if order < TAPS - 1 else power
-    moments = torch.stack(sums).reshape(TAPS, batch, bins, bins).transpose(0, 1)
+    powers = [samples.weight]
+    for _ in range(TAPS - 1):
+        powers.append(powers[-1] * fraction)
+    sums = how.histogram(flat, torch.stack(powers).reshape(TAPS, -1), size)
+    moments = sums.reshape(TAPS, batch, bins, bins).transpose(0, 1)
     return Cells(index, fraction, moments, how.total(samples.weight, 1).clamp_min(1.0))
 
 

@@ -1,14 +1,18 @@
 """The work of the rules template and register: files in, registration, files out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from ctharmony.io import registered
 from ctharmony.io.volumes import read_volume, write_displacement
 from ctharmony.registration import template
+from ctharmony.registration.batches import Outcome, find_device, register_batch
 from ctharmony.registration.deformable import DeformableSettings, deform
 from ctharmony.registration.displacement import Displacement
-from ctharmony.registration.engine import RegistrationResult, prepare_fixed, register_to
+from ctharmony.registration.engine import RegistrationResult, prepare_fixed
 from ctharmony.registration.group_mean import group_mean
 from ctharmony.registration.pictures import quality_picture
 from ctharmony.registration.pyramid import Image, build_levels
@@ -32,36 +36,62 @@ class RegistrationJob:
         self.image = Image(self.template.hu, self.template.affine, mask)
         self.deformable = DeformableSettings.from_config(block["deformable"])
         self.fixed = prepare_fixed(self.image, self.settings, seed)
+        self.device = find_device(block["device"])
+        self.at_once = 1 if self.device.type == "cpu" else block["device_batch"]
 
-    def row(self, scan: str, status: str, reason: str) -> dict[str, Any]:
-        """The scan's row of registration.tsv; what can be written of it is written."""
-        if status == "set_aside":
-            return empty_row(scan, "set_aside", reason)
+    def rows(self, scans: pd.DataFrame) -> Iterator[dict[str, Any]]:
+        """Each scan's row of registration.tsv, in order; what can be written of it is written.
+
+        Args:
+            scans: the batch's scans.tsv. As many of them as fit on the device are read at once.
+        """
+        for first in range(0, len(scans), self.at_once):
+            few = list(scans.iloc[first : first + self.at_once].itertuples())
+            read = {row.scan: self.read(row.scan) for row in few if row.status != "set_aside"}
+            images = [image for image in read.values() if isinstance(image, Image)]
+            found = iter(register_batch(self.fixed, images, self.settings, self.device))
+            for row in few:
+                if row.status == "set_aside":
+                    yield empty_row(row.scan, "set_aside", row.reason)
+                    continue
+                image = read.pop(row.scan)
+                outcome = next(found) if isinstance(image, Image) else image
+                yield self.row(row.scan, image, outcome)
+
+    def read(self, scan: str) -> Image | ValueError:
+        """The scan, or why it cannot be read."""
         try:
-            return self.register(scan)
+            volume, mask = registered.read_masked(self.ingested, scan)
+        except ValueError as error:
+            return error
+        return Image(volume.hu, volume.affine, mask)
+
+    def row(self, scan: str, image: Image, outcome: Outcome) -> dict[str, Any]:
+        """The scan's row, after its files are written; of a scan that failed, why."""
+        try:
+            if isinstance(outcome, ValueError):
+                raise outcome
+            self.write(scan, image, outcome)
         except ValueError as error:
             return empty_row(scan, "failed", str(error))
+        return summarise(scan, outcome, self.fixed)
 
-    def register(self, scan: str) -> dict[str, Any]:
-        """Register one scan and write transform, volume and picture.
+    def write(self, scan: str, image: Image, result: RegistrationResult) -> None:
+        """Write transform, volume and picture.
 
         A failed scan is shown in its picture and not passed on.
         """
-        volume, mask = registered.read_masked(self.ingested, scan)
-        image = Image(volume.hu, volume.affine, mask)
-        result = register_to(self.fixed, image, self.settings)
         bent = self.bend(scan, image, result)
         if bent is None:
-            moved = resample(volume.hu, volume.affine, result.transform, self.grid, self.order)
+            moved = resample(image.hu, image.affine, result.transform, self.grid, self.order)
         else:
             places = bent.places(result.transform)
-            moved = resample_at(volume.hu, volume.affine, places, self.order)
+            moved = resample_at(image.hu, image.affine, places, self.order)
         pixels = quality_picture(self.template.hu, moved, self.template.spacing)
         registered.write_picture(self.output / f"{scan}.png", pixels)
         if result.status != "failed":
             text = to_itk(result.transform)
             registered.write_registered(self.output / scan, text, moved, self.grid.affine)
-        return summarise(scan, result, self.fixed)
 
     def bend(self, scan: str, image: Image, result: RegistrationResult) -> Displacement | None:
         """The displacement on the template's grid, written for ITK; None where none is wanted."""

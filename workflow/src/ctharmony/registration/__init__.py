@@ -30,6 +30,7 @@ PLACES = {
     "RegistrationSettings": "settings",
     "prepare_fixed": "engine",
     "register": "engine",
+    "register_batch": "batches",
     "register_to": "engine",
     "resample": "resampling",
 }

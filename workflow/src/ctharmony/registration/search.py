@@ -11,7 +11,8 @@ from ctharmony.registration.settings import RegistrationSettings
 from ctharmony.registration.starts import (
     best_starts,
     body_middle,
-    map_distance,
+    distinct,
+    map_distances,
     rank,
     rotations,
     shifts,
@@ -55,12 +56,8 @@ class Slope:
     def best(self, found: Ascent, most: int) -> Ascent:
         """At most `most` distinct ends, the best first."""
         score = rank(found.value, found.overlap, self.points)
-        order = torch.argsort(score, descending=True, stable=True)
-        chosen: list[int] = []
-        for one in order.tolist():
-            if all(map_distance(found.maps[one], found.maps[other]) > SAME_MM for other in chosen):
-                chosen.append(one)
-        few = chosen[:most]
+        order = torch.argsort(score, descending=True, stable=True).tolist()
+        few = distinct(found.maps, order, SAME_MM, most)
         return Ascent(found.maps[few], found.value[few], found.overlap[few])
 
 
@@ -84,9 +81,9 @@ def search(
     again = yield from quick.refine(shake(found.maps, settings.levels_mm[0]), rigid)
     best = yield from slope.refine(quick.best(again, FINALISTS).maps, rigid)
     best = slope.best(best, 2)
-    near = [map_distance(best.maps[0], other) <= AGREE_MM for other in again.maps]
+    near = int((map_distances(best.maps[0], again.maps) <= AGREE_MM).sum())
     score = float(rank(best.value, best.overlap, points)[0])
-    return best.maps, sum(near) / len(near), score
+    return best.maps, near / len(again.maps), score
 
 
 def shake(maps: torch.Tensor, voxel_mm: float) -> torch.Tensor:

@@ -66,13 +66,8 @@ def best_starts(
     """The `keep` best-scoring of `maps` that lie apart from one another, (keep, 3, 4)."""
     few = fixed.thinned(max(1, fixed.bins.numel() // SCORED_POINTS))
     score = yield Score(few, moving, maps)
-    chosen: list[int] = []
-    for candidate in torch.argsort(score, descending=True, stable=True).tolist():
-        if all(map_distance(maps[candidate], maps[other]) > DISTINCT_MM for other in chosen):
-            chosen.append(candidate)
-        if len(chosen) == keep:
-            break
-    return maps[chosen]
+    order = torch.argsort(score, descending=True, stable=True).tolist()
+    return maps[distinct(maps, order, DISTINCT_MM, keep)]
 
 
 def scores(fixed: FixedPoints, moving: MovingGrid, maps: torch.Tensor) -> torch.Tensor:
@@ -90,10 +85,22 @@ def rank(value: torch.Tensor, overlap: torch.Tensor, fixed: FixedPoints) -> torc
     return (value - independence_bias(1.0, fixed.count) / samples) * overlap.sqrt()
 
 
-def map_distance(first: torch.Tensor, second: torch.Tensor) -> float:
-    """Root mean square distance (mm) between where two maps send the fixed points."""
-    change = first - second
-    return float((change[:, 3].square().sum() + change[:, :3].square().sum() / 3).sqrt())
+def distinct(maps: torch.Tensor, order: list[int], apart_mm: float, most: int) -> list[int]:
+    """The first `most` in `order` that lie farther than `apart_mm` from all taken before them."""
+    chosen, near = [], torch.zeros(len(maps), dtype=torch.bool)
+    for one in order:
+        if not near[one]:
+            chosen.append(one)
+            near |= map_distances(maps[one], maps) <= apart_mm
+        if len(chosen) == most:
+            break
+    return chosen
+
+
+def map_distances(one: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """(B,) root mean square distance (mm) of the points under a map (3, 4) and others (B, 3, 4)."""
+    change = (others - one).square()
+    return (change[:, :, 3].sum(1) + change[:, :, :3].sum((1, 2)) / 3).sqrt()
 
 
 def _height(level: Level) -> float:

@@ -69,6 +69,7 @@ def scanner(blur_mm: float, level: float, **changes: object) -> ScannerOperator:
         "nps": nps,
         "mtf": kernel(blur_mm),
         "spectrum": structure + nps,
+        "lung": nps,
         "nps_log_sd": np.full(40, np.nan),
         "mtf_log_sd": np.full(40, np.nan),
         "hu_anchors": dict(ANCHORS),

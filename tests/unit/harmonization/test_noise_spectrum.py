@@ -54,7 +54,7 @@ def test_power_changes_by_the_ratio_at_every_frequency(flat) -> None:
     plan = levelled(plan_of(wrong), flat, ratio)
     found = spectrum(carried_by(flat)(plan)) / spectrum(flat)
     known = (FREQUENCIES > 0.08) & (FREQUENCIES < 0.5)
-    assert found[known] == pytest.approx(ratio[known], rel=0.12)
+    assert found[known] == pytest.approx(ratio[known], rel=0.15)
 
 
 def test_what_is_right_stays(flat) -> None:

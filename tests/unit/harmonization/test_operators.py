@@ -27,6 +27,7 @@ def curves_of(scan: str, level: float, nyquist: float = 1.1) -> pd.DataFrame:
         "nps": true_nps(level),
         "mtf": np.exp(-((FREQUENCIES / 0.5) ** 2)),
         "spectrum": 1e4 / (1 + (FREQUENCIES / 0.05) ** 3),
+        "lung": 0.5 * true_nps(level),
     }
     frames = [
         pd.DataFrame({"scan": scan, "curve": name, "x": FREQUENCIES, "y": y})

@@ -32,8 +32,8 @@ def test_a_known_chest_is_measured(chest, how):
 def test_curves_lie_on_the_fixed_grids(chest, how):
     _, _, curves = analyse(chest["hu"], chest["spacing"], how)
     assert list(curves.columns) == ["curve", "x", "y"]
-    assert curves["curve"].unique().tolist() == ["histogram", "nps", "spectrum", "mtf"]
-    for name in ("nps", "spectrum", "mtf"):
+    assert curves["curve"].unique().tolist() == ["histogram", "nps", "spectrum", "lung", "mtf"]
+    for name in ("nps", "spectrum", "lung", "mtf"):
         part = curves[curves["curve"] == name]
         np.testing.assert_allclose(part["x"], FREQUENCIES)
         assert part["y"][part["x"] > 0.5].isna().all()

@@ -6,15 +6,15 @@ that changes no number reruns nothing.
 
 VERSIONS = {
     "simulate": 4,
-    "ingest": 4,
+    "ingest": 5,
     "survey": 1,
     "template": 4,
     "register": 4,
-    "train": 2,
-    "adapt": 1,
+    "train": 3,
+    "adapt": 2,
     "train_peer": 1,
     "baseline": 2,
-    "harmonize": 5,
+    "harmonize": 6,
     "traverse": 1,
     "package": 1,
     "fetch": 1,
@@ -24,6 +24,6 @@ VERSIONS = {
     "confounding": 1,
     "evaluate": 8,
     "features_only": 2,
-    "report": 10,
+    "report": 11,
     "track": 1,
 }

@@ -6,7 +6,7 @@ Wiener filter, local in space and in frequency, that is deaf to chance fluctuati
 The signal part then takes the signal's gain, the rest the noise's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 
@@ -61,6 +61,7 @@ class Plan:
         signal, noise: gains on the half plane of the transform, float32.
         bands: from low to high frequency; the lowest, all signal, is not listed.
         margin: see `BandSettings.noise_margin`.
+        lung: what the lung's noise is multiplied by besides, less 1, on the half plane; or None.
     """
 
     shape: tuple[int, int]
@@ -69,6 +70,7 @@ class Plan:
     noise: np.ndarray
     bands: tuple[Band, ...]
     margin: float
+    lung: np.ndarray | None = None
 
 
 def make_plan(
@@ -109,6 +111,18 @@ def make_plan(
     return Plan(tuple(shape), padded, signal, noise, tuple(bands), settings.noise_margin)
 
 
+def with_lung(
+    plan: Plan, spacing: tuple[float, float], frequencies: np.ndarray, factor: np.ndarray | None
+) -> Plan:
+    """The plan with a factor (bins,) on the lung's noise; without one it stays as it is."""
+    if factor is None:
+        return plan
+    radius = half_plane.frequencies(plan.padded, spacing)
+    # 1 at frequency 0: a region's mean is the calibration's business
+    whole = np.interp(radius, np.append(0.0, frequencies), np.append(1.0, factor))
+    return replace(plan, lung=(whole - 1.0).astype(np.float32))
+
+
 def _cell(padded: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
     """Weights (1, columns), 1/mm^2, that integrate a half plane's power over the whole plane."""
     counts = half_plane.counts(padded[1], spacing[1])
@@ -116,7 +130,7 @@ def _cell(padded: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
 
 
 def carry(
-    plane: np.ndarray, plan: Plan, mean: np.ndarray | None = None
+    plane: np.ndarray, plan: Plan, mean: np.ndarray | None = None, lung: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """A slice with its signal and its noise each multiplied by their gains.
 
@@ -124,6 +138,7 @@ def carry(
         plane: (rows, columns) float32 HU.
         plan: of `make_plan` for this shape.
         mean: a noise-free slice to which the signal's gain is applied, and which is added.
+        lung: (rows, columns) 0 to 1, how much of a place is lung, where the plan has its factor.
 
     Returns:
         the carried slice, and the SD of the noise it still holds, both (rows, columns) HU.
@@ -139,7 +154,8 @@ def carry(
     level = _noise_level(gauged, gauge)
     for band in plan.bands:
         signal, noise = (_mean_gain(gain, band) for gain in (plan.signal, plan.noise))
-        if band.same_gain:
+        special = lung is not None and bool(np.any(plan.lung * band.window))
+        if band.same_gain and not special:
             kept += np.float32(band.noise_power * noise**2)
             continue
         inside = transformed * band.window
@@ -148,6 +164,8 @@ def carry(
         )
         result += share * _back(inside * (plan.signal - plan.noise), plan)
         kept += band.noise_power * np.square(noise + share * (signal - noise))
+        if special:
+            result += lung * (1.0 - share) * _back(inside * (plan.noise * plan.lung), plan)
     return result, np.sqrt(kept * level)
 
 

@@ -1,6 +1,7 @@
 """The noise power spectrum of the result, measured and brought to the target scanner's."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
@@ -14,7 +15,6 @@ from ctharmony.quality.noise import (
     homogeneous_patches,
     power_spectrum,
 )
-from ctharmony.quality.patches import cut, detrended
 
 ROUNDS = 2
 LEAST, MOST = 0.5, 1.8  # of the factor on the noise gain in a round
@@ -33,8 +33,9 @@ def level_spectrum(
     """The plan with its noise gain scaled until flat tissue's power changes by `ratio`.
 
     The measured spectra of two scanners hold faint anatomy below some 0.15 per mm; what of it
-    cannot be told from noise takes the noise's gain. Measuring source, target and result alike
-    makes all three mean the same.
+    cannot be told from noise takes the noise's gain. Source, target and result are measured alike,
+    each in the patches that are flat in itself: strong noise hides anatomy that shows once it is
+    weaker, and what is left of it there must not count as noise.
 
     Args:
         plan: of the scan.
@@ -45,16 +46,23 @@ def level_spectrum(
         how: patches; with fewer than `min_patches` the plan stays as it is.
     """
     smooth = gaussian_filter(before, (0.0, BODY_SMOOTHING, BODY_SMOOTHING))
-    corners, patches = homogeneous_patches(before, smooth > BODY_HU, spacing, how)
-    if len(patches) < how.min_patches:
+    flat = partial(_power_of_flat, body=smooth > BODY_HU, spacing=spacing, how=how)
+    wanted = ratio * flat(before)
+    if not np.isfinite(wanted).any():
         return plan
-    wanted = ratio * power_spectrum(patches, spacing)
     radius = half_plane.frequencies(plan.padded, spacing[1:])
     for _ in range(ROUNDS):
-        found = detrended(cut(carried(plan), corners, patches.shape[1:]))
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = np.sqrt(wanted / power_spectrum(found, spacing))
+            step = np.sqrt(wanted / flat(carried(plan)))
         step = gaussian_filter1d(np.where(np.isfinite(step), step, 1.0), SMOOTHING_BINS)
         factor = np.interp(radius, FREQUENCIES, np.clip(step, LEAST, MOST))
         plan = replace(plan, noise=(plan.noise * factor).astype(np.float32))
     return plan
+
+
+def _power_of_flat(
+    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
+) -> np.ndarray:
+    """(bins,) noise power of flat soft tissue, HU^2 mm^2; NaN with too few patches of it."""
+    _, patches = homogeneous_patches(hu, body, spacing, how)
+    return power_spectrum(patches if len(patches) >= how.min_patches else patches[:0], spacing)

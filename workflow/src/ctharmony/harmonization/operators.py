@@ -13,7 +13,7 @@ import pandas as pd
 
 from ctharmony.harmonization.curves import filled, median_curve, stacked
 
-CURVES = ("nps", "mtf", "spectrum")
+CURVES = ("nps", "mtf", "spectrum", "lung")
 ANCHOR_COLUMNS = {
     "air": "air_mode_hu",
     "lung": "lung_mode_hu",
@@ -52,6 +52,7 @@ class ScannerOperator:
         nps: (bins,) noise power spectrum in soft tissue, HU^2 mm^2; NaN beyond Nyquist.
         mtf: (bins,) modulation transfer, 1 at frequency 0; NaN beyond Nyquist.
         spectrum: (bins,) power of the body's slices, edges included, HU^2 mm^2; NaN as above.
+        lung: (bins,) power of calm lung, HU^2 mm^2; NaN as above and where no lung is seen.
         nps_log_sd, mtf_log_sd: (bins,) scatter between scans, SD of the natural logarithm;
             NaN with fewer than three scans.
         hu_anchors: modes of air, lung, fat and soft tissue and level of bone, HU; NaN where
@@ -66,6 +67,7 @@ class ScannerOperator:
     nps: np.ndarray
     mtf: np.ndarray
     spectrum: np.ndarray
+    lung: np.ndarray
     nps_log_sd: np.ndarray
     mtf_log_sd: np.ndarray
     hu_anchors: dict[str, float]

@@ -15,6 +15,7 @@ from scipy import ndimage
 from ctharmony.harmonization import bands
 from ctharmony.harmonization.calibration import HIGHEST_HU, LOWEST_HU, HuCurve, hu_curve
 from ctharmony.harmonization.gains import Gains, fused_gains
+from ctharmony.harmonization.lung_noise import lung_factor, lung_weight, noise_share
 from ctharmony.harmonization.noise_check import corrected_noise
 from ctharmony.harmonization.noise_level import Carried, level_noise
 from ctharmony.harmonization.noise_spectrum import level_spectrum
@@ -22,6 +23,8 @@ from ctharmony.harmonization.operators import ScannerOperator
 from ctharmony.harmonization.settings import TransportSettings
 from ctharmony.harmonization.through_plane import blend_slices, noise_factor, slice_weights
 
+# (index of a slice, plan) -> the slice carried, SD of the noise left in it
+Carry = Callable[[int, bands.Plan], tuple[np.ndarray, np.ndarray]]
 PADDING_SIDE = 5  # voxels
 SIZE_EXPONENT, SIZE_RANGE = 0.8, (0.5, 2.0)
 LEVEL_SLICES = 5  # slices in which the noise of the result is measured
@@ -91,13 +94,7 @@ def transport(
     route = plan_route(hu.shape, spacing, operators, settings)
     # slice by slice: a whole scan's intermediate volumes would fill memory
     calibrated = blend_slices(np.stack([route.curve(plane) for plane in hu]), route.slices)
-    trust = settings.decoder_trust or 0.0
-
-    def carry(index: int, plan: bands.Plan) -> tuple[np.ndarray, np.ndarray]:
-        if decoded is None:
-            return bands.carry(calibrated[index], plan)
-        return _around(calibrated[index], decoded, index, replace(route, plan=plan), trust)
-
+    carry = _carrier(calibrated, decoded, route, settings.decoder_trust or 0.0)
     plan = route.plan
     if settings.look == "match":
         some = np.unique(np.linspace(0, len(hu) - 1, LEVEL_SLICES).round().astype(int))
@@ -111,9 +108,25 @@ def transport(
     return Harmonized(result, change, spread)
 
 
+def _carrier(calibrated: np.ndarray, decoded: Decoded | None, route: Route, trust: float) -> Carry:
+    """What carries a slice under a plan; the route gives the rest."""
+
+    def carry(index: int, plan: bands.Plan) -> tuple[np.ndarray, np.ndarray]:
+        plane = calibrated[index]
+        if decoded is None:
+            return bands.carry(plane, plan, lung=_lung(plane, plan))
+        return _around(plane, decoded, index, replace(route, plan=plan), trust)
+
+    return carry
+
+
+def _lung(plane: np.ndarray, plan: bands.Plan) -> np.ndarray | None:
+    return None if plan.lung is None else lung_weight(plane)
+
+
 def _few(
     indices: np.ndarray,
-    carry: Callable[[int, bands.Plan], tuple[np.ndarray, np.ndarray]],
+    carry: Carry,
     plan: bands.Plan,
 ) -> np.ndarray:
     return np.stack([carry(index, plan)[0] for index in indices])
@@ -160,11 +173,14 @@ def plan_route(
     slices = slice_weights(thickness, wanted, spacing[0], settings.through_plane)
     blended = after_blend(source, noise_factor(slices, spacing[0], thickness))
     gains = fused_gains(blended, target, settings.gains)
+    matched = settings.look == "match"
+    lung = lung_factor(blended, target, gains.signal) if matched else None
     if settings.look == "clean":
         gains = Gains(**{**vars(gains), "noise": np.full_like(gains.noise, settings.clean_noise)})
     nps = noise_floor(blended, settings.gains.anatomy_per_mm)
     gains = corrected_noise(gains, spacing[1:], nps, settings.bands)
     plan = bands.make_plan(shape[1:], spacing[1:], gains, nps, settings.bands)
+    plan = bands.with_lung(plan, spacing[1:], gains.frequencies, lung)
     curve = hu_curve(
         source, target, settings.anchor_sd, settings.calibration_sd, settings.bone_scale_sd
     )
@@ -176,6 +192,7 @@ def after_blend(operator: ScannerOperator, factor: float) -> ScannerOperator:
     content = {**vars(operator), "nps": operator.nps * factor**2}
     # the body's spectrum keeps its structure and loses only the noise that was blended away
     content["spectrum"] = operator.spectrum - operator.nps * (1 - factor**2)
+    content["lung"] = operator.lung * (1 - noise_share(operator) * (1 - factor**2))
     content["noise_sd"] = operator.noise_sd * factor
     return ScannerOperator(**content)
 
@@ -206,7 +223,8 @@ def _around(
     network's (1).
     """
     source = route.curve(decoded.source[index])
-    carried, noise = bands.carry(plane - source, route.plan, (1.0 - trust) * source)
+    lung = _lung(plane, route.plan)
+    carried, noise = bands.carry(plane - source, route.plan, (1.0 - trust) * source, lung)
     if trust == 0.0:
         return carried, noise
     return carried + trust * decoded.target[index], np.hypot(noise, trust * decoded.sd[index])

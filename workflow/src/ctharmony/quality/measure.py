@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ctharmony.quality import edge, histogram, noise
+from ctharmony.quality.calm import calm_power
 from ctharmony.quality.masks import (
     LUNG,
     MaskSettings,
@@ -87,7 +88,7 @@ def measure(
 
     Returns:
         The row (contrast_nats ... perc15_hu, NaN where a measure has no ground) and the curves
-        (curve, x, y): histogram, nps, spectrum, mtf.
+        (curve, x, y): histogram, nps, spectrum, lung, mtf.
     """
     body = labels > 0
     probabilities = histogram.histogram(hu, body)
@@ -96,8 +97,7 @@ def measure(
     enough = len(patches) >= how.noise.min_patches
     nps = noise.noise_power(patches if enough else patches[:0], spacing, how.noise)
     spectrum = noise.spectrum_of_body(hu, body, spacing, how.noise)
-    transfer = edge.mtf(*edge.edge_response(hu, body, spacing, how.edge))
-    transfer[0.5 / max(spacing[1:]) < noise.FREQUENCIES] = np.nan
+    transfer = _transfer(hu, body, spacing, how)
     contrast, information = histogram.contrast_and_entropy(probabilities, how.contrast_window_hu)
     peak, mean = noise.peak_and_mean_frequency(nps)
     row = {
@@ -114,7 +114,17 @@ def measure(
         "body_coverage": float(body.mean()),
         "truncated_fraction": truncated_fraction(body),
     }
-    return row, _curves(probabilities, nps, spectrum, transfer)
+    lung = calm_power(hu, labels == LUNG, spacing, how.noise)
+    powers = {"nps": nps, "spectrum": spectrum, "lung": lung, "mtf": transfer}
+    return row, _curves(probabilities, powers)
+
+
+def _transfer(
+    hu: np.ndarray, body: np.ndarray, spacing: tuple[float, float, float], how: QualitySettings
+) -> np.ndarray:
+    transfer = edge.mtf(*edge.edge_response(hu, body, spacing, how.edge))
+    transfer[0.5 / max(spacing[1:]) < noise.FREQUENCIES] = np.nan
+    return transfer
 
 
 def truncated_fraction(body: np.ndarray) -> float:
@@ -154,13 +164,8 @@ def _volumes(
     return {"body_volume_ml": float((labels > 0).sum()) * voxel_ml, **lungs}
 
 
-def _curves(
-    probabilities: np.ndarray, nps: np.ndarray, spectrum: np.ndarray, transfer: np.ndarray
-) -> pd.DataFrame:
+def _curves(probabilities: np.ndarray, over_frequency: dict[str, np.ndarray]) -> pd.DataFrame:
     parts = [("histogram", histogram.CENTRES_HU, probabilities)]
-    parts += [
-        (name, noise.FREQUENCIES, values)
-        for name, values in (("nps", nps), ("spectrum", spectrum), ("mtf", transfer))
-    ]
+    parts += [(name, noise.FREQUENCIES, values) for name, values in over_frequency.items()]
     frames = [pd.DataFrame({"curve": name, "x": x, "y": y}) for name, x, y in parts]
     return pd.concat(frames, ignore_index=True)

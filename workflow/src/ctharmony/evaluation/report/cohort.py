@@ -36,7 +36,12 @@ CURVES = {
     "spectrum": ("spatial frequency (cycles/mm)", "power (HU\u00b2 mm\u00b2)", "log",
         "Power spectrum of the body, edges included",
         "Anatomy and noise together; what harmonization brings to the target's curve."),
+    "lung": ("spatial frequency (cycles/mm)", "power (HU\u00b2 mm\u00b2)", "log",
+        "Power spectrum of calm lung, without larger vessels",
+        "On the right it is noise alone: how much of it the lung has beside soft tissue differs "
+        "from scanner to scanner."),
 }  # fmt: skip
+NOT_IN_ALL = ("spectrum", "lung")  # missing where a scan shows no body or no lung, unremarked
 SCAN_COLUMNS = {
     "site": "site", "scan": "scan", "subject": "subject", "split": "split", "status": "status",
     "reason": "reason", "manufacturer": "maker", "kernel": "kernel", "kvp": "kVp",
@@ -112,7 +117,7 @@ def quality_section(study: StudyRecord) -> Section:
             figure = plots.curves(lines, x, y, log[:1] and "y")
             caption = f"{title}: median of each site, band from the 10th to the 90th percentile "
             section.blocks.append(drawing(figure, title, f"{caption}of its scans. {reading}"))
-        elif curve != "spectrum":
+        elif curve not in NOT_IN_ALL:
             section.blocks.append(Text(f"{title}: not measured in any scan.", "note"))
     section.blocks.extend(_strip(study, "contrast_nats", "D(histogram || uniform) (nats)",
         "Contrast of each scan: divergence of its HU histogram from a flat one. "
@@ -142,7 +147,7 @@ def _site_curves(study: StudyRecord, curve: str) -> dict[str, tuple[np.ndarray, 
         wide = rows[rows["site"].isin(sites)].pivot_table(
             index=["site", "scan"], columns="x", values="y"
         )
-        if curve in ("nps", "spectrum", "histogram"):
+        if curve != "mtf":
             wide = wide.where(wide > 0)
         if wide.size and np.isfinite(wide.to_numpy()).any():
             found[name] = (wide.columns.to_numpy(float), wide.to_numpy(float))

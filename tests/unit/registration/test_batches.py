@@ -124,6 +124,18 @@ def test_a_stray_tensor_of_the_processor_is_noticed(fixed, scans, settings):
             objective.align(points, there, maps.to(DEVICE), False, True)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU at hand")
+def test_on_a_gpu_a_batch_of_four_equals_four_batches_of_one(fixed, scans, together, settings):
+    found = batches.register_batch(fixed, list(scans.values()), settings, "cuda")
+    points = fixed.points[-1].world()
+    for (name, image), result in zip(scans.items(), found, strict=True):
+        assert same(result, batches.register_batch(fixed, [image], settings, "cuda")[0]), name
+        assert result.status == together[name].status
+        if result.status != "failed":
+            error = distance(result.transform, together[name].transform, points)
+            assert error.max() <= TOLERANCE_MM, name
+
+
 def test_a_gpu_that_is_not_there_is_said_in_words():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")

@@ -31,8 +31,9 @@ def evaluation_tables() -> dict[str, pd.DataFrame]:
                            "site": "all", "reason": "no noise-free truth is known"}])  # fmt: skip
     overlap = pd.DataFrame([{"factor": "age", "first_site": "alpine", "second_site": "summit",
                              "overlap": 0.7, "n_first": 3, "n_second": 3}])  # fmt: skip
+    fared = {"site": "summit", "scan": "summit-00", "method": "band_energy", "status": "ok"}
     return {"paired": paired, "site_divergence": pd.DataFrame(divergence), "notes": notes,
-            **explained(both),
+            "baselines": pd.DataFrame([fared]), **explained(both),
             "feature_agreement": features, "overlap": overlap,
             "bland_altman": pd.DataFrame(limits)}  # fmt: skip
 

@@ -52,7 +52,7 @@ def fabricate(results: Path, scans: int = 3, models: tuple[str, ...] = ("plain",
         "input": {
             "ingested": folders("ingested"), "survey": str(results / "survey"),
             "registered": folders("registered"),
-            "baselines": folders("baselines"), "harmonized": harmonized,
+            "harmonized": harmonized,
             "models": [str(results / "models" / m) for m in models],
             "adapted": [str(results / "adapted" / m / "summit") for m in models],
             "evaluation": [str(results / "evaluation" / m) for m in models],
@@ -83,7 +83,6 @@ def chest(seed: int, noise: float, pixels: int = 96) -> tuple[np.ndarray, np.nda
 def _site(results: Path, site: str, number: int, scans: int, models: tuple[str, ...]) -> None:
     ingested = results / "ingested" / site / "b0000"
     registered = results / "registered" / site / "b0000"
-    baselines = results / "baselines" / site / "b0000"
     names = [f"{site}-{k:02d}" for k in range(scans)]
     affine = np.diag([2.0, 2.0, 3.0, 1.0])
     for k, name in enumerate(names):
@@ -101,8 +100,6 @@ def _site(results: Path, site: str, number: int, scans: int, models: tuple[str, 
     write_table(registered / "registration.tsv", pd.DataFrame({
         "scan": names, "status": "ok", "reason": None, "mi_before_nats": 0.4,
         "mi_after_nats": 0.9 + 0.01 * np.arange(scans), "coverage": 0.95}))  # fmt: skip
-    write_table(baselines / "baselines.tsv", pd.DataFrame({
-        "scan": names, "method": "band_energy", "status": "ok", "reason": None}))  # fmt: skip
     for model in models:
         _harmonized(results / "harmonized" / model / site / "b0000", names, number)
 

@@ -75,9 +75,9 @@ def images_of(site: str, subject: str) -> dict[str, np.ndarray]:
         f"base/{site}/band_energy/{scan}.nii.gz": (
             seen(subject, site, 70) / 2 + seen(subject, "near", 90) / 2
         ),
-        f"sim/{site}/truth/{scan}_target.nii.gz": seen(subject, "near", 99),
-        f"sim/{site}/truth/{scan}_clean.nii.gz": clean,
-        f"sim/{site}/truth/{scan}_labels.nii.gz": 3 * (labels == 2),
+        f"sim/{site}/{scan}_target.nii.gz": seen(subject, "near", 99),
+        f"sim/{site}/{scan}_clean.nii.gz": clean,
+        f"sim/{site}/{scan}_labels.nii.gz": 3 * (labels == 2),
     }
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ctharmony.commands import main
-from ctharmony.commands.estimates import Size, bytes_of, seconds_of
+from ctharmony.commands.estimates import Size, seconds_of
 from ctharmony.commands.plan import short_reason
 from ctharmony.commands.status import incomplete, set_aside, why
 from ctharmony.commands.study import open_study
@@ -94,4 +94,3 @@ def test_own_benchmarks_win_over_typical_figures(here):
     folder.mkdir(parents=True)
     pd.DataFrame({"s": [7.0]}).to_csv(folder / "b0000.tsv", sep="\t", index=False)
     assert seconds_of(study, {"ingest": 2}, size) == {"ingest": 14.0}
-    assert bytes_of(study, {"ingest": 2, "harmonize": 2}, size) > bytes_of(study, {}, size) > 0

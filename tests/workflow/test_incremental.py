@@ -2,6 +2,8 @@
 
 import copy
 import os
+import shutil
+from contextlib import contextmanager
 
 import pytest
 
@@ -26,14 +28,36 @@ def finished(tmp_path_factory, shared_folder):
     return finished_small_study(tmp_path_factory.mktemp("finished"), shared_folder)
 
 
+@contextmanager
+def unchanged(study):
+    """The study; config and sheets are as before afterwards."""
+    kept = copy.deepcopy((study.config, study.manifests))
+    yield study
+    study.config, study.manifests = kept
+    study.environment, study.withdrawn = {}, set()
+    study.write()
+
+
 @pytest.fixture
 def study(finished):
-    """The finished study; config and sheets are as before after each test."""
-    kept = copy.deepcopy((finished.config, finished.manifests))
-    yield finished
-    finished.config, finished.manifests = kept
-    finished.environment, finished.withdrawn = {}, set()
-    finished.write()
+    with unchanged(finished):
+        yield finished
+
+
+@pytest.fixture(scope="module")
+def cleared_study(tmp_path_factory, shared_folder):
+    """The finished study, then told to keep nothing that can be made again, and cleared of it."""
+    not_kept = {"keep": {"simulated": False, "baselines": False}}
+    study = finished_small_study(tmp_path_factory.mktemp("cleared"), shared_folder, not_kept)
+    study.finish("--until", "track")
+    study.finish("--delete-temp-output")
+    return study
+
+
+@pytest.fixture
+def cleared(cleared_study):
+    with unchanged(cleared_study):
+        yield cleared_study
 
 
 def join_query_site(study):
@@ -139,6 +163,28 @@ TABLE = {
 }  # fmt: skip
 
 
+# where nothing is kept: what the aggregates read is made again for every site
+CLEARED = {
+    "nothing": (lambda study: None, {}),
+    "query site joins": (
+        join_query_site, {**OF_A_SITE, "baseline": 4, "adapt": 1, "package": 1, "features": 2,
+         "survey": 1, **AGGREGATES},
+    ),
+    "new version of harmonize": (
+        bump("harmonize"),
+        {"baseline": 3, "harmonize": 3, "features": 3, "traverse": 1, **AGGREGATES},
+    ),
+    "new version of ingest": (
+        bump("ingest"),
+        {"simulate": 3, "ingest": 3, "register": 3, "baseline": 3, "features": 6, "adapt": 1,
+         "harmonize": 3, **MODEL_AND_BELOW},
+    ),
+    "setting of the report": (
+        change_setting("report", "few", 11), {"report": 1, "track": 1, "study": 1},
+    ),
+}  # fmt: skip
+
+
 def test_withdrawn_outputs_are_kept_aside(file_study, monkeypatch, capsys):
     monkeypatch.chdir(file_study.folder)
     for stage in ("ingested", "harmonized/factorised", "features/none"):
@@ -160,3 +206,33 @@ def test_a_change_plans_what_it_must(study, kind):
     change(study)
     study.write()
     assert study.planned() == expected
+
+
+def left(study, stage):
+    """Batch folders of a stage."""
+    return [path.parent.name for path in sorted((study.results / stage).glob("*/b*"))]
+
+
+@pytest.mark.parametrize("kind", CLEARED)
+def test_a_change_plans_what_was_not_kept(cleared, kind):
+    change, expected = CLEARED[kind]
+    change(cleared)
+    cleared.write()
+    assert left(cleared, "baselines") == left(cleared, "simulated") == []
+    assert left(cleared, "truth") == ["alpine", "harbour", "summit"]
+    assert cleared.planned() == expected
+
+
+def test_what_is_not_kept_goes_when_its_readers_are_done(cleared):
+    before = cleared.fingerprints("evaluation")
+    shutil.rmtree(cleared.results / "evaluation")
+    join_query_site(cleared)
+    del cleared.manifests["meadow"][2][1:]
+    cleared.write()
+    cleared.finish(f"{cleared.config['results']}/ingested/meadow/b0000")
+    assert left(cleared, "simulated") == [] and "meadow" in left(cleared, "truth")
+    del cleared.manifests["meadow"]
+    cleared.write()
+    cleared.finish("--until", "evaluate")
+    assert cleared.fingerprints("evaluation") == before
+    assert left(cleared, "baselines") == []

@@ -20,7 +20,7 @@ KILLS = int(os.environ.get("CTHARMONY_KILLS", "10"))
 LONGEST_SECONDS = 6.0
 # in CI the first stages, with their many processes; all of them in the long run
 STAGES = ("--until", "register") if KILLS <= 10 else ()
-BELOW = ("simulated", "ingested", "template", "registered") if STAGES else ()
+BELOW = ("simulated", "truth", "ingested", "template", "registered") if STAGES else ()
 ABOUT_THE_RUN = ("benchmarks/", "mlflow/")
 
 

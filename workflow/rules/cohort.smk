@@ -6,7 +6,8 @@ SIMULATE_MB, SIMULATE_MINUTES = job_size(config.get("simulation"), config["batch
 
 rule simulate:
     output:
-        directory(at("simulated/{site}/{batch}")),
+        dicom=passing("simulated", "simulated/{site}/{batch}"),
+        truth=directory(at("truth/{site}/{batch}")),
     log:
         log_of("simulate", "site", "batch"),
     benchmark:

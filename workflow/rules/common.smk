@@ -12,6 +12,12 @@ def path_of_job(root, ending, rule_name, wildcards):
     return str(Path(root, rule_name, *parts)) + ending
 
 
+def passing(kind, path):
+    """A folder that can be made again: it stays where the config keeps its kind."""
+    folder = directory(at(path))
+    return folder if config["keep"][kind] else temp(folder)
+
+
 def log_of(rule_name, *wildcards):
     """logs/<results>/<rule>/<wildcards>.log"""
     root = Path("logs", Path(config["results"]).name)
@@ -61,7 +67,7 @@ def evaluated_stages():
         "harmonized": every_batch("harmonized/{model}/{site}/{batch}"),
         "features_before": every_batch("features/none/{site}/{batch}"),
         "features_after": every_batch("features/{model}/{site}/{batch}"),
-        "simulated": every_batch("simulated/{site}/{batch}", simulated_sites()),
+        "truth": every_batch("truth/{site}/{batch}", simulated_sites()),
         "model": at("models/{model}"),
     }
 

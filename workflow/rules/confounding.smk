@@ -1,7 +1,8 @@
 # Does biology stay where sites differ in patients? Virtual; only `snakemake confounding_study` runs it
 use rule simulate as confounding_simulate with:
     output:
-        directory(at("confounding_study/simulated/{site}/{batch}")),
+        dicom=passing("simulated", "confounding_study/simulated/{site}/{batch}"),
+        truth=directory(at("confounding_study/truth/{site}/{batch}")),
     log:
         log_of("confounding_simulate", "site", "batch"),
     benchmark:
@@ -58,7 +59,7 @@ use rule features as confounding_features with:
 
 rule confounding:
     input:
-        simulated=pool_batches("simulated/{site}/{batch}"),
+        truth=pool_batches("truth/{site}/{batch}"),
         ingested=pool_batches("ingested/{site}/{batch}"),
         features=pool_batches("features/{site}/{batch}"),
     output:

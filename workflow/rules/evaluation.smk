@@ -57,7 +57,7 @@ rule evaluate:
 
 rule report:
     input:
-        **each_batch("ingested", "registered", "baselines"),
+        **each_batch("ingested", "registered"),
         **each_model("models", "evaluation", "traversals"),
         survey=at("survey"),
         harmonized=expand(every_batch("harmonized/{model}/{site}/{batch}"), model=list(MODELS)),

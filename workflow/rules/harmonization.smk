@@ -59,7 +59,7 @@ rule baseline:
         source=batches_of_site("ingested/{site}/{batch}"),
         target=every_batch("ingested/{site}/{batch}", [config["target"]]),
     output:
-        directory(at("baselines/{site}/{batch}")),
+        passing("baselines", "baselines/{site}/{batch}"),
     log:
         log_of("baseline", "site", "batch"),
     benchmark:

@@ -10,6 +10,8 @@ rule ingest:
         log_of("ingest", "site", "batch"),
     benchmark:
         benchmark_of("ingest", "site", "batch")
+    # before more is simulated, whose DICOM would wait
+    priority: 1
     conda:
         ENVIRONMENT
     resources:

@@ -5,7 +5,7 @@ rule onboarding:
     input:
         ingested=batches_of_site("ingested/{site}/{batch}"),
         registered=batches_of_site("registered/{site}/{batch}"),
-        simulated=batches_of_site("simulated/{site}/{batch}"),
+        truth=batches_of_site("truth/{site}/{batch}"),
         model=at("models/{model}"),
     output:
         directory(at("onboarding_study/{model}/{site}")),

@@ -8,7 +8,7 @@ from pathlib import Path  # noqa: E402
 
 import torch  # noqa: E402
 
-from ctharmony.evaluation.gather import study_input  # noqa: E402
+from ctharmony.evaluation.gather import baseline_status, study_input  # noqa: E402
 from ctharmony.evaluation.settings import evaluation_settings  # noqa: E402
 from ctharmony.evaluation.study import evaluate_study  # noqa: E402
 from ctharmony.io.tables import write_table  # noqa: E402
@@ -25,3 +25,4 @@ for name, table in evaluate_study(
     study_input(files, numbers, params.target), measured, settings
 ).items():
     write_table(output / f"{name}.tsv", table)
+write_table(output / "baselines.tsv", baseline_status(files))

@@ -13,7 +13,7 @@ from ctharmony.io.unfinished import UnfinishedJob, write_record  # noqa: E402
 from ctharmony.io.virtual import write_simulated  # noqa: E402
 from ctharmony.phantom.cohort import Study  # noqa: E402
 
-params, folder = snakemake.params, Path(snakemake.output[0])
+params, folder = snakemake.params, Path(snakemake.output.dicom)
 recipe = [params.site, params.scanner, params.target_scanner, params.settings, params.seed]
 study = Study(*recipe)
 job = UnfinishedJob(folder, [*recipe, params.version])
@@ -26,4 +26,5 @@ for row in params.rows:
         write_simulated(place, scan)
         write_record(place, scan.truth)
     logger.info("%s: %d slices", row["scan"], len(scan.datasets))
-write_table(folder / "truth.tsv", pd.DataFrame(job.hand_over(params.rows)))
+records = pd.DataFrame(job.hand_over(params.rows))
+write_table((folder / "truth").rename(snakemake.output.truth) / "truth.tsv", records)

@@ -172,7 +172,11 @@ def test_set_aside_and_failed_scans_stand_with_their_reasons(tmp_path, unpainted
         frame = read_table(path).astype({"reason": object})
         frame.loc[0, ["status", "reason"]] = [status, f"reason of {stage}"]
         write_table(path, frame)
+    fared = {"site": "harbour", "scan": "harbour-00", "method": "band_energy",
+             "status": "set_aside", "reason": "reason of a baseline"}  # fmt: skip
+    write_table(tmp_path / "evaluation" / "plain" / "baselines.tsv", pd.DataFrame([fared]))
     page = text_of(report_of(given, tmp_path / "report.html"))
+    assert "reason of a baseline" in page
     assert "reason of ingested" in page and "reason of registered" in page
     assert "8 of 9 scans" in page and "1 scan was lost in registration" in page
 

@@ -1,5 +1,6 @@
 """A whole evaluation of a small study whose scanner effects are put there on purpose."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pandas as pd
 import pytest
 
 from ctharmony.evaluation.bound import PairedBound
-from ctharmony.evaluation.cases import list_cases
-from ctharmony.evaluation.gather import gather, study_input
+from ctharmony.evaluation.cases import StudyTables, list_cases
+from ctharmony.evaluation.gather import baseline_status, gather, study_input
 from ctharmony.evaluation.metrics import COLUMNS
 from ctharmony.evaluation.streaming import measure_case
 from ctharmony.evaluation.study import evaluate_study
@@ -18,7 +19,7 @@ from scanner_effects import SITES, reader, value
 @pytest.fixture(scope="module")
 def evaluated(study, how) -> dict[str, pd.DataFrame]:
     tables, images = study
-    stages = {"ingested": "in", "harmonized": "out", "baselines": "base", "simulated": "sim"}
+    stages = {"ingested": "in", "harmonized": "out", "baselines": "base", "truth": "sim"}
     stages |= {"features_before": "before", "features_after": "after"}
     folders = {stage: [Path(name) / site for site in SITES] for stage, name in stages.items()}
     files, numbers = gather(
@@ -42,6 +43,17 @@ def test_columns_are_those_of_the_contract(evaluated):
     keys = evaluated["metrics"][["metric", "method", "stage", "site"]]
     assert not keys.duplicated().any()
     assert set(evaluated) >= {"paired", "probes", "notes", "site_divergence", "overlap"}
+
+
+def test_how_baselines_fared_is_kept_without_their_images():
+    scans = pd.DataFrame({"site": ["near", "far"], "scan": ["a", "b"], "status": "ok"})
+    fared = pd.DataFrame({"scan": ["b", "a"], "method": "band_energy", "status": "ok",
+                          "reason": None, "folder": "base/far"})  # fmt: skip
+    tables = StudyTables(scans, scans, fared, pd.DataFrame(), {})
+    kept = baseline_status(tables)
+    assert list(kept.columns) == ["site", "scan", "method", "status", "reason"]
+    assert list(zip(kept["site"], kept["scan"], strict=True)) == [("near", "a"), ("far", "b")]
+    assert baseline_status(replace(tables, baselines=pd.DataFrame())).empty
 
 
 def test_errors_order_the_methods_as_they_were_made(evaluated):

@@ -46,11 +46,11 @@ def given(tmp_path_factory) -> SimpleNamespace:
         truth = table[["scan", "site", "subject"]].assign(
             age=50 + np.arange(len(table)), sex="F", fat=np.arange(len(table)) % 7
         )
-        write_table(root / "simulated" / site / "truth.tsv", truth)
+        write_table(root / "truth" / site / "truth.tsv", truth)
         features = table[["scan", "noise_sd_hu", "lung_mode_hu"]].add_prefix("image_")
         write_table(root / "features" / site / "features.tsv",
                     features.rename(columns={"image_scan": "scan"}))  # fmt: skip
-    stages = ("ingested", "simulated", "features")
+    stages = ("ingested", "truth", "features")
     return SimpleNamespace(**{name: [str(root / name / site) for site in SITES] for name in stages})
 
 

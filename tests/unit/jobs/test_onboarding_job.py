@@ -23,14 +23,14 @@ OWN, TRAVELLING = ("query1", "query2"), "query3"
 def given(tmp_path_factory) -> SimpleNamespace:
     """A model of two sites and one batch of a third, of which one patient travels."""
     root = tmp_path_factory.mktemp("onboarding")
-    ingested, simulated = root / "ingested/query/b0000", root / "simulated/query/b0000"
+    ingested, truth = root / "ingested/query/b0000", root / "truth/query/b0000"
     rows, curves = [], []
     for seed in (1, 2, 3):
         scan = synthetic.scan("query", seed, "test", synthetic.QUERY)
         affine = np.diag([*scan.spacing[::-1], 1.0])
         write_volume(ingested / f"{scan.scan}.nii.gz", scan.hu, affine)
         write_volume(ingested / f"{scan.scan}_mask.nii.gz", scan.mask, affine, np.uint8)
-        write_volume(simulated / f"truth/{scan.scan}_target.nii.gz", scan.hu - 10.0, affine)
+        write_volume(truth / f"{scan.scan}_target.nii.gz", scan.hu - 10.0, affine)
         row, curve = measured(scan)
         rows.append(row | {"subject": scan.subject, "split": "test"})
         curves.append(curve)
@@ -38,10 +38,10 @@ def given(tmp_path_factory) -> SimpleNamespace:
     write_table(ingested / "curves.tsv", pd.concat(curves))
     placed = [{"site": "query", "scan": row["scan"], "status": "ok"} for row in rows]
     write_table(root / "registered/query/b0000/registration.tsv", pd.DataFrame(placed))
-    truth = [{"scan": row["scan"], "travelling": int(row["scan"] == TRAVELLING)} for row in rows]
-    write_table(simulated / "truth.tsv", pd.DataFrame(truth))
+    known = [{"scan": row["scan"], "travelling": int(row["scan"] == TRAVELLING)} for row in rows]
+    write_table(truth / "truth.tsv", pd.DataFrame(known))
     return SimpleNamespace(
-        ingested=[str(ingested)], simulated=[str(simulated)],
+        ingested=[str(ingested)], truth=[str(truth)],
         registered=[str(root / "registered/query/b0000")],
         model=str(train_tiny(root / "models" / "factorised")),
     )  # fmt: skip

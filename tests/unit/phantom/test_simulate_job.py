@@ -39,7 +39,12 @@ def simulate_job(root: Path, scanners: dict, rows: list[dict], output: Path) -> 
         seed=9,
         version=1,
     )
-    return SimpleNamespace(params=params, output=[str(output)], log=[], threads=1)
+    return SimpleNamespace(params=params, output=outputs(output), log=[], threads=1)
+
+
+def outputs(folder: Path) -> SimpleNamespace:
+    """DICOM and truth in two folders side by side."""
+    return SimpleNamespace(dicom=str(folder), truth=f"{folder}-truth")
 
 
 def simulate(root: Path, job: SimpleNamespace) -> None:
@@ -55,20 +60,20 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_script_writes_what_the_chain_reads(root: Path, scanners: dict, tmp_path) -> None:
     rows = [scan_row("alpine", "alpine-01"), scan_row("alpine", "travel-01")]
     simulate(root, simulate_job(root, scanners, rows, tmp_path / "b"))
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]
-    truth = pd.read_csv(tmp_path / "b" / "truth.tsv", sep="\t")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "b-truth"]
+    truth = pd.read_csv(tmp_path / "b-truth" / "truth.tsv", sep="\t")
     assert truth.columns[:4].tolist() == ["scan", "site", "subject", "travelling"]
     assert truth["scan"].tolist() == ["alpine-alpine-01", "alpine-travel-01"]
     assert truth["travelling"].tolist() == [0, 1]
     assert set(FACTORS) <= set(truth.columns)
     assert len(list((tmp_path / "b/dicom/alpine-alpine-01").glob("*.dcm"))) == SMALL["slices"]
-    stored = {path.name for path in (tmp_path / "b/truth").iterdir()}
+    stored = {path.name for path in (tmp_path / "b-truth").iterdir()} - {"truth.tsv"}
     kinds = ("target", "clean", "labels")
     assert stored == {
         "alpine-alpine-01_labels.nii.gz",
         *(f"alpine-travel-01_{kind}.nii.gz" for kind in kinds),
     }
-    image = nib.load(tmp_path / "b/truth/alpine-travel-01_clean.nii.gz")
+    image = nib.load(tmp_path / "b-truth/alpine-travel-01_clean.nii.gz")
     assert image.shape == (96, 96, 4)
 
 
@@ -77,7 +82,8 @@ import json, sys
 from types import SimpleNamespace
 import runpy
 given = json.loads(sys.argv[1])
-job = SimpleNamespace(params=SimpleNamespace(**given), output=[sys.argv[2]], log=[], threads=1)
+output = SimpleNamespace(dicom=sys.argv[2], truth=sys.argv[2] + "-truth")
+job = SimpleNamespace(params=SimpleNamespace(**given), output=output, log=[], threads=1)
 runpy.run_path(sys.argv[3], init_globals={"snakemake": job})
 """
 
@@ -86,8 +92,8 @@ def kill_after_first_scan(root: Path, job: SimpleNamespace) -> Path:
     """Run the job in a process of its own, SIGKILL it after one scan; where that scan waits."""
     script = str(root / "workflow/scripts/simulate.py")
     given = json.dumps(vars(job.params))
-    process = subprocess.Popen([sys.executable, "-c", KILLED, given, job.output[0], script])
-    folder = Path(job.output[0])
+    process = subprocess.Popen([sys.executable, "-c", KILLED, given, job.output.dicom, script])
+    folder = Path(job.output.dicom)
     deadline = time.monotonic() + 300
     while not (finished := list(folder.parent.glob(".*.unfinished/*/record.json"))) or (
         finished[0].parent.suffix == ".building"

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ctharmony.cohort import SPLITS, StudyError
-from ctharmony.commands.estimates import bytes_of, seconds_of, size_of
+from ctharmony.commands.disk import bytes_left, bytes_needed, written
+from ctharmony.commands.estimates import seconds_of, size_of
 from ctharmony.commands.findings import run_command
 from ctharmony.commands.looks import make_console
 from ctharmony.commands.plan import count, planned_jobs, start_dry_run
@@ -37,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
     process = start_dry_run(study, "--quiet", "progress")
     console.print(sites_table(study))
     jobs = count(planned_jobs(process))
-    needed = bytes_of(study, jobs, size_of(study))
+    needed = bytes_needed(study, jobs, size_of(study))
     faults = [*machine_faults(study.results, needed)] if jobs else []
     for line in cohort_warnings(study):
         console.print(f"- {line}", highlight=False, soft_wrap=True)
@@ -106,23 +107,31 @@ def machine_faults(results: Path, needed: float) -> list[str]:
 
 def _print_plan(console: Console, study: StudyFiles, jobs: dict[str, int], needed: float) -> None:
     size = size_of(study)
-    seconds = seconds_of(study, jobs, size)
+    seconds, disk = seconds_of(study, jobs, size), written(study, jobs, size)
     table = Table(box=box.SIMPLE)
-    for name in ("stage", "jobs", "expected core time"):
+    for name in ("stage", "jobs", "expected core time", "disk"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for rule, number in jobs.items():
-        table.add_row(rule, str(number), duration(seconds[rule]))
+        space = amount(disk[rule]) if disk.get(rule, 0.0) >= 1e6 else ""
+        table.add_row(rule, str(number), duration(seconds[rule]), space)
     console.print(table)
     serial = sum(seconds.get(rule, 0.0) for rule in SERIAL)
     cores = os.cpu_count() or 1
     wall = serial + (sum(seconds.values()) - serial) / cores
+    left = bytes_left(study, jobs, size)
+    stays = f", of which {amount(left)} stay" if left < needed else ""
     console.print(
         f"{size.scans} scans ({size.megavoxels:.0f} million voxels) at "
         f"{len(study.cohort.sites)} sites, {sum(jobs.values())} jobs: about {duration(wall)} on "
-        f"{cores} cores, {needed / 1e9:.1f} GB in {study.results}",
+        f"{cores} cores, {amount(needed)} in {study.results}{stays}",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def amount(size: float) -> str:
+    """Bytes in words, as coarse as an estimate is."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Expected time and disk of a study: its own benchmarks where it has some, else typical figures.
+"""Expected time of a study: its own benchmarks where it has some, else typical figures.
 
 Typical seconds are CPU seconds of one run on real chest CT (six scans of 9 to 27 million voxels,
 two shared x86 cores, no GPU); a busy machine needs several times as long, so they tell minutes
@@ -34,10 +34,6 @@ SECONDS = {
     "export": (4.0, 0.15),
 }
 TRAINING_STEP_SECONDS = 0.8
-# bytes per voxel that a stage leaves
-BYTES = {"simulate": 2.6, "ingest": 1.1, "register": 0.4, "harmonize": 2.9, "export": 2.1}
-BASELINE_BYTES = 1.05  # per method
-SMALL_BYTES = 60e6  # models, features, tables, figures, report, MLflow
 
 
 @dataclass(frozen=True)
@@ -94,15 +90,6 @@ def measured_seconds(folder: Path) -> dict[str, float]:
         if tables:
             means[rule.name] = float(pd.concat(tables)["s"].mean())
     return means
-
-
-def bytes_of(study: StudyFiles, jobs: dict[str, int], size: Size) -> float:
-    """Expected bytes in the results folder once everything is done."""
-    voxels, models = size.megavoxels * 1e6, len(study.config["models"])
-    methods = len(study.config["harmonization"]["baselines"])
-    each = sum(BYTES[rule] * (models if rule in ("harmonize", "export") else 1)
-               for rule in BYTES if rule in jobs)  # fmt: skip
-    return SMALL_BYTES + voxels * (each + BASELINE_BYTES * methods)
 
 
 def _megavoxels(row: dict[str, Any]) -> float:

@@ -111,7 +111,8 @@ def why(pending: list[Job]) -> list[str]:
 
 def _stage(path: str, results: Path) -> str:
     folders = {
-        "simulated": "simulate", "ingested": "ingest", "survey": "survey", "template": "template",
+        "simulated": "simulate", "truth": "simulate", "ingested": "ingest",
+        "survey": "survey", "template": "template",
         "registered": "register", "models": "train", "peers": "train_peer", "adapted": "adapt",
         "baselines": "baseline", "harmonized": "harmonize", "features": "features",
         "traversals": "traverse", "evaluation": "evaluate", "report.html": "report",

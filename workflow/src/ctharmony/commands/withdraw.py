@@ -12,8 +12,8 @@ from ctharmony.io.tables import write_table
 ARCHIVE = "withdrawn"
 # folders that hold a folder of every site; a model may bear a site's name
 STAGES = (
-    "simulated", "ingested", "registered", "baselines", "harmonized/*", "features/*", "adapted/*",
-    "dicom/*", "onboarding_study/*", "benchmarks/*",
+    "simulated", "truth", "ingested", "registered", "baselines", "harmonized/*", "features/*",
+    "adapted/*", "dicom/*", "onboarding_study/*", "benchmarks/*",
 )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def _truth_paths(
     scan: str, travelling: Mapping[str, str], pairs: Mapping[str, str], folders: Mapping[str, str]
 ) -> tuple[str | None, str | None, str | None]:
     if scan in travelling:
-        start = f"{travelling[scan]}/truth/{scan}"
+        start = f"{travelling[scan]}/{scan}"
         return f"{start}_target.nii.gz", f"{start}_clean.nii.gz", f"{start}_labels.nii.gz"
     other = pairs.get(scan)
     if other in folders:

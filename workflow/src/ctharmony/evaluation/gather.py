@@ -19,7 +19,7 @@ def gather(
     """Join the tables of every batch of every stage.
 
     Args:
-        folders: stage -> batch directories: ingested, harmonized, baselines, simulated,
+        folders: stage -> batch directories: ingested, harmonized, baselines, truth,
             features_before, features_after, and model (one directory).
         read: reads a table.
         pairs: scan -> scan of the same acquisition on the target scanner.
@@ -37,7 +37,7 @@ def gather(
         scans=stacked("ingested", "scans.tsv"),
         harmonized=stacked("harmonized", "harmonized.tsv").assign(method=OURS),
         baselines=stacked("baselines", "baselines.tsv"),
-        truth=stacked("simulated", "truth.tsv"),
+        truth=stacked("truth", "truth.tsv"),
         pairs=pairs,
     )
     numbers = {
@@ -53,6 +53,13 @@ def study_input(files: StudyTables, numbers: Mapping[str, pd.DataFrame], target:
     """What an evaluation takes besides images: usable scans only."""
     scans = files.scans[files.scans["status"].isin(USABLE)].reset_index(drop=True)
     return StudyInput(scans=scans, truth=files.truth, target=target, **numbers)
+
+
+def baseline_status(files: StudyTables) -> pd.DataFrame:
+    """Columns site, scan, method, status, reason: how each baseline fared, when its images go."""
+    columns = ["scan", "method", "status", "reason"]
+    own = files.baselines.reindex(columns=columns).astype({"scan": str})
+    return files.scans[["site", "scan"]].astype({"scan": str}).merge(own, on="scan")
 
 
 def _in_folder(table: pd.DataFrame, folder: Path) -> pd.DataFrame:

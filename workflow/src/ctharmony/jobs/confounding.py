@@ -42,7 +42,7 @@ class ConfoundingStudy:
     """Patients sent to sites by a factor: a harmonizer learned from some, judged on the others.
 
     Args:
-        given: batch folders `ingested`, `simulated` and `features` of the patients' scans.
+        given: batch folders `ingested`, `truth` and `features` of the patients' scans.
         block: `study` (the config block `confounding_study`), `model`, `harmonization`,
             `features`, `probes`.
         target: the target site; seed: of the study.
@@ -59,7 +59,7 @@ class ConfoundingStudy:
                 "truth; add it"
             )
         rows = ingested_scans(given.ingested)
-        truth = read_tables([f"{folder}/truth.tsv" for folder in given.simulated])
+        truth = read_tables([f"{folder}/truth.tsv" for folder in given.truth])
         ages = truth.drop_duplicates("subject").set_index("subject")[["age", "sex"]]
         usable = rows[rows["status"] != "set_aside"].drop(columns=["age", "sex"], errors="ignore")
         self.rows = usable.join(ages, on="subject")

@@ -56,7 +56,7 @@ class OnboardingStudy:
 
     Args:
         site: the site's id.
-        given: `ingested`, `registered` and `simulated` batch folders, and the folder `model`.
+        given: `ingested`, `registered` and `truth` batch folders, and the folder `model`.
         target: the target site.
         block: the config block `harmonization`.
     """
@@ -66,7 +66,7 @@ class OnboardingStudy:
         self.model, self.prior = read_model(given.model), read_prior(given.model)
         self.references = read_references(given.model)
         rows = read_usable_rows(given.ingested, given.registered)
-        self.curves, self.truth = read_curves(rows), travelling_truth(given.simulated)
+        self.curves, self.truth = read_curves(rows), travelling_truth(given.truth)
         known = rows["scan"].isin(self.truth)
         self.judged, self.own = rows[known].to_dict("records"), rows[~known]
         self.posteriors = encode_scans(self.model, self.own, LOGGER)

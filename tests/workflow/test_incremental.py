@@ -229,10 +229,10 @@ def test_what_is_not_kept_goes_when_its_readers_are_done(cleared):
     join_query_site(cleared)
     del cleared.manifests["meadow"][2][1:]
     cleared.write()
-    cleared.finish(f"{cleared.config['results']}/ingested/meadow/b0000")
+    cleared.finish("results/ingested/meadow/b0000")
     assert left(cleared, "simulated") == [] and "meadow" in left(cleared, "truth")
     del cleared.manifests["meadow"]
     cleared.write()
-    cleared.finish("--until", "evaluate")
+    cleared.finish("results/evaluation/factorised")
     assert cleared.fingerprints("evaluation") == before
     assert left(cleared, "baselines") == []

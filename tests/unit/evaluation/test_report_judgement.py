@@ -1,5 +1,7 @@
 """What the report says of the numbers: cards, warnings, marks, words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,6 +105,22 @@ def test_many_images_that_could_not_be_measured_are_counted():
     told = [line for line in warnings.unanswered(record(), model) if line.startswith("Image")]
     assert len(told) == 5 and told[0] == "Image: summit, scan0: torn."
     assert told[-1].startswith("Image: 5 more")
+
+
+@pytest.mark.parametrize(
+    ("sites", "told"),
+    [
+        (["alpine", "summit"], "no patient was scanned at two sites"),
+        (["alpine", "alpine"], "no patient was scanned at two sites"),
+        (["alpine", "alpine", "summit"], "1 patient(s) were scanned at two sites, but none"),
+    ],
+)
+def test_why_agreement_is_unknown(sites, told):
+    subjects = ["p1", "p2", "p1"][: len(sites)]
+    study = replace(record(), scans=pd.DataFrame({"site": sites, "subject": subjects}))
+    unpaired = metrics()[metrics()["metric"] != "paired_mae_hu"]
+    said = warnings.unanswered(study, ModelRecord("m", metrics=unpaired))
+    assert any(line.startswith(f"Agreement with the target scanner: {told}") for line in said)
 
 
 @pytest.mark.parametrize(

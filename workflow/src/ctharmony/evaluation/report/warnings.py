@@ -47,7 +47,7 @@ def unanswered(study: StudyRecord, model: ModelRecord) -> list[str]:
         return [f"Anything: the evaluation of {model.name} holds no metrics."]
     found = []
     if not ranking(metrics, "paired_mae_hu", "image"):
-        found.append("Agreement with the target scanner: no patient was scanned at two sites.")
+        found.append(f"Agreement with the target scanner: {_no_pairs(study.scans)}.")
     if not changes(metrics, PROBES):
         found.append("Whether the scanner can be told: no site probe before and after.")
     if not readable(changes(metrics, BIOLOGY)):
@@ -62,6 +62,15 @@ def unanswered(study: StudyRecord, model: ModelRecord) -> list[str]:
     if "lung_volume_ml" in study.scans and (study.scans["lung_volume_ml"].fillna(0) <= 0).any():
         found.append("Emphysema scores of scans in which no lung was found.")
     return found
+
+
+def _no_pairs(scans: pd.DataFrame) -> str:
+    if not {"subject", "site"} <= set(scans.columns):
+        return "no patient was scanned at two sites"
+    twice = scans.groupby("subject")["site"].nunique().gt(1).sum()
+    if not twice:
+        return "no patient was scanned at two sites"
+    return f"{twice} patient(s) were scanned at two sites, but none of their scans could be compared"
 
 
 def _noted(notes: pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ from ctharmony.registration.deformable import (
     correlation_force,
     deform,
 )
-from ctharmony.registration.displacement import Displacement, unfolded
+from ctharmony.registration.displacement import Displacement, smooth, unfolded
 from ctharmony.registration.pyramid import Image, build_levels
 from ctharmony.registration.resampling import Grid, resample_at
 
@@ -96,6 +96,21 @@ def test_force_is_the_slope_of_the_local_correlation(chest):
     # the warped scan shows what lies 2 mm to the left: looking further right makes it alike
     inside = np.abs(np.gradient(fixed)[2]) > 0.02
     assert (force[0][inside] > 0).mean() > 0.8
+
+
+@pytest.mark.parametrize("shape", [(40, 36, 44), (41, 37, 45)])
+def test_a_wide_gaussian_is_the_same_at_half_the_resolution(shape):
+    point = np.zeros((3, *shape), np.float32)
+    point[:, 20, 18, 22] = 1.0
+    grid = Grid(shape, np.diag([2.0, 2.0, 2.0, 1.0]))
+    exact = ndimage.gaussian_filter(point[0], 4.0, truncate=4.0)
+    for part in smooth(point, 8.0, grid):
+        assert part.sum() == pytest.approx(1.0, abs=1e-5)
+        assert (
+            np.abs(part - exact).max() < 0.1 * exact.max()
+        )  # a point sits half a voxel off its pair
+    level = np.full((3, *shape), 3.0, np.float32)
+    assert smooth(level, 8.0, grid) == pytest.approx(level, abs=1e-5)
 
 
 def test_settings_name_what_is_wrong(block):

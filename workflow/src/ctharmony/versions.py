@@ -9,7 +9,7 @@ VERSIONS = {
     "ingest": 5,
     "survey": 1,
     "template": 4,
-    "register": 4,
+    "register": 5,
     "train": 3,
     "adapt": 2,
     "train_peer": 1,

@@ -70,7 +70,9 @@ def _no_pairs(scans: pd.DataFrame) -> str:
     twice = scans.groupby("subject")["site"].nunique().gt(1).sum()
     if not twice:
         return "no patient was scanned at two sites"
-    return f"{twice} patient(s) were scanned at two sites, but none of their scans could be compared"
+    return (
+        f"{twice} patient(s) were scanned at two sites, but none of their scans could be compared"
+    )
 
 
 def _noted(notes: pd.DataFrame) -> list[str]:

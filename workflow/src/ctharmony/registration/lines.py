@@ -36,19 +36,25 @@ def smooth(values, share):
 def dilate(flags, reach):
     """Set in place what lies at most `reach` steps from a set flag."""
     outer, count, inner = flags.shape
-    since = np.empty(inner, np.int32)
-    ahead = np.empty((count, inner), np.int32)
+    rows = flags.reshape(outer, count * inner)
+    before = np.empty(count * inner, flags.dtype)
     for o in range(outer):
-        since[:] = reach + 1
-        for k in range(count - 1, -1, -1):
-            for i in range(inner):
-                since[i] = 0 if flags[o, k, i] else since[i] + 1
-                ahead[k, i] = since[i]
-        since[:] = reach + 1
-        for k in range(count):
-            for i in range(inner):
-                since[i] = 0 if flags[o, k, i] else since[i] + 1
-                flags[o, k, i] = min(since[i], ahead[k, i]) <= reach
+        row, done = rows[o], 0
+        while done < reach:
+            # three copies of what reaches `done` steps, side by side, leave no gap
+            step = min(2 * done + 1, reach - done)
+            shift = min(step, count) * inner
+            before[:] = row
+            _mark(row[shift:], before)
+            _mark(row, before[shift:])
+            done += step
+
+
+@numba.njit(**COMPILE)
+def _mark(flags, others):
+    """Set the flags (n,) that are set in others (n,); the longer is cut."""
+    for n in range(min(flags.size, others.size)):
+        flags[n] |= others[n]
 
 
 @numba.njit(**COMPILE)

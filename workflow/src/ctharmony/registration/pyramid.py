@@ -233,4 +233,5 @@ def _apply_scale(volume: np.ndarray, scale: tuple[float, float, torch.Tensor]) -
     low, high, table = scale
     position = torch.from_numpy(volume) - low
     position.mul_((SCALE_STEPS - 1) / (high - low)).clamp_(0, SCALE_STEPS - 1)
-    return table[position.round_().int()]
+    found = table.index_select(0, position.round_().int().reshape(-1))
+    return found.reshape(volume.shape)

@@ -1,5 +1,6 @@
 """Registration of many scans to one fixed scan, on a processor or a GPU."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -85,9 +86,7 @@ def carry_out_together(
 
     Registrations wait for one another only to be answered together.
     """
-    if not several:
-        return []
-    together, ends = Together(scans, device), [None] * len(several)
+    together, ends = Together(scans, device) if scans else None, [None] * len(several)
     waiting: dict[int, Step] = {}
 
     def go_on(number: int, answer: Any) -> None:
@@ -101,9 +100,9 @@ def carry_out_together(
     for number in range(len(several)):
         go_on(number, None)
     while waiting:
-        kinds: dict[tuple, list[int]] = {}
+        kinds = defaultdict(list)
         for number, step in waiting.items():
-            kinds.setdefault(step.kind, []).append(number)
+            kinds[step.kind].append(number)
         now, waiting = waiting, {}
         for numbers in kinds.values():
             answers = together.answer([now[number] for number in numbers])

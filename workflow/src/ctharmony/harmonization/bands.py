@@ -7,13 +7,13 @@ The signal part then takes the signal's gain, the rest the noise's.
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import scipy.fft
 from scipy import ndimage
 
+from ctharmony.harmonization.blocks import in_blocks, spread_out
 from ctharmony.harmonization.gains import Gains
 from ctharmony.quality import half_plane
 
@@ -193,22 +193,10 @@ def _noise_level(highest: np.ndarray, band: Band) -> np.ndarray:
 
     Medians of the amplitude over blocks: edges fill less than half of most blocks.
     """
-    rows, columns = (-(-n // BLOCK) * BLOCK for n in highest.shape)
-    padding = ((0, rows - highest.shape[0]), (0, columns - highest.shape[1]))
-    blocks = np.pad(np.abs(highest), padding, mode="reflect")
-    blocks = blocks.reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(1, 2)
-    sd = np.median(blocks.reshape(*blocks.shape[:2], -1), axis=-1) / NORMAL_MEDIAN
+    blocks = in_blocks(np.abs(highest), BLOCK)
+    sd = np.median(blocks, axis=-1) / NORMAL_MEDIAN
     level = ndimage.gaussian_filter(sd**2, 0.7, mode="nearest") / max(band.noise_power, POWER_FLOOR)
-    level = np.clip(level, 0.05, 4.0)
-    rows, columns = (_between(*sides) for sides in zip(highest.shape, level.shape, strict=True))
-    return rows @ level.astype(np.float32) @ columns.T
-
-
-@cache
-def _between(voxels: int, blocks: int) -> np.ndarray:
-    """Weights (voxels, blocks) of linear interpolation between the centres of blocks."""
-    place = np.clip((np.arange(voxels) + 0.5) / BLOCK - 0.5, 0, blocks - 1)
-    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(blocks))).astype(np.float32)
+    return spread_out(np.clip(level, 0.05, 4.0), highest.shape, BLOCK)
 
 
 def _mean_gain(gain: np.ndarray, band: Band) -> float:

@@ -7,16 +7,16 @@ scan at hand, whose lung is its patient's.
 """
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
+from ctharmony.harmonization.blocks import in_blocks, spread_out
 from ctharmony.harmonization.curves import smooth_bins
 from ctharmony.harmonization.operators import ScannerOperator
 
 TOP_SHARE = 0.2  # of the known frequencies: there the lung's power is noise
 LEAST, MOST = 0.7, 1.4
 SMOOTHING_BINS = 1.0
-SMOOTHING_PX = 2.0
-DENSEST_HU, SURE_HU = -400.0, -600.0  # smoothed HU between which a place becomes lung
+BLOCK = 4  # voxels; a vessel's wall must not make the lung's noise stop and go
+DENSEST_HU, SURE_HU = -400.0, -600.0  # mean HU of a block between which it becomes lung
 
 
 def lung_factor(
@@ -57,5 +57,6 @@ def noise_share(operator: ScannerOperator) -> np.ndarray:
 
 def lung_weight(plane: np.ndarray) -> np.ndarray:
     """How much of a slice's neighbourhood is lung or air, (rows, columns) from 0 to 1."""
-    smooth = gaussian_filter(plane, SMOOTHING_PX)
-    return np.clip((DENSEST_HU - smooth) / (DENSEST_HU - SURE_HU), 0.0, 1.0)
+    mean = in_blocks(plane, BLOCK).mean(axis=-1)
+    weight = np.clip((DENSEST_HU - mean) / (DENSEST_HU - SURE_HU), 0.0, 1.0)
+    return spread_out(weight, plane.shape, BLOCK)

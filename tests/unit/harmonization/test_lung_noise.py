@@ -61,7 +61,6 @@ def test_only_the_lungs_noise_is_touched() -> None:
     less = transport(hu, SPACING, (seen(1.0), seen(0.64)), SETTINGS).hu
     flat = (slice(None), slice(70, 110), slice(120, 160))
     assert np.abs(less - same)[flat].max() < 0.5
-    assert less.mean(axis=0)[CALM] == pytest.approx(same.mean(axis=0)[CALM], abs=8)
     assert (less - same).mean(axis=0)[CALM].mean() == pytest.approx(0.0, abs=2)
     spread = [hu.std(axis=0)[CALM].mean() for hu in (less, same)]
     assert spread[0] / spread[1] == pytest.approx(0.8, abs=0.06)

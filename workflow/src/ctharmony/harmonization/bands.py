@@ -115,7 +115,7 @@ def with_lung(
     plan: Plan, spacing: tuple[float, float], frequencies: np.ndarray, factor: np.ndarray | None
 ) -> Plan:
     """The plan with a factor (bins,) on the lung's noise; without one it stays as it is."""
-    if factor is None:
+    if factor is None or np.abs(factor - 1.0).max() < SAME_GAIN:
         return plan
     radius = half_plane.frequencies(plan.padded, spacing)
     # 1 at frequency 0: a region's mean is the calibration's business
@@ -154,8 +154,7 @@ def carry(
     level = _noise_level(gauged, gauge)
     for band in plan.bands:
         signal, noise = (_mean_gain(gain, band) for gain in (plan.signal, plan.noise))
-        special = lung is not None and bool(np.any(plan.lung * band.window))
-        if band.same_gain and not special:
+        if band.same_gain and (lung is None or band is not plan.bands[-1]):
             kept += np.float32(band.noise_power * noise**2)
             continue
         inside = transformed * band.window
@@ -164,8 +163,10 @@ def carry(
         )
         result += share * _back(inside * (plan.signal - plan.noise), plan)
         kept += band.noise_power * np.square(noise + share * (signal - noise))
-        if special:
-            result += lung * (1.0 - share) * _back(inside * (plan.noise * plan.lung), plan)
+    if lung is not None:
+        # what the highest band tells of signal holds for all: vessels have edges
+        extra = plan.noise * plan.lung * (1.0 - low)
+        result += lung * (1.0 - share) * _back(transformed * extra, plan)
     return result, np.sqrt(kept * level)
 
 

@@ -63,7 +63,7 @@ def test_only_the_lungs_noise_is_touched() -> None:
     assert np.abs(less - same)[flat].max() < 0.5
     assert (less - same).mean(axis=0)[CALM].mean() == pytest.approx(0.0, abs=2)
     spread = [hu.std(axis=0)[CALM].mean() for hu in (less, same)]
-    assert spread[0] / spread[1] == pytest.approx(0.8, abs=0.06)
+    assert 0.9 < spread[0] / spread[1] < 0.96  # 0.8 in the highest band, 1 below
 
 
 def test_weight_is_one_in_lung_and_nothing_in_tissue() -> None:

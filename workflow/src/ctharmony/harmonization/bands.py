@@ -164,9 +164,8 @@ def carry(
         result += share * _back(inside * (plan.signal - plan.noise), plan)
         kept += band.noise_power * np.square(noise + share * (signal - noise))
     if lung is not None:
-        # what the highest band tells of signal holds for all: vessels have edges
-        extra = plan.noise * plan.lung * (1.0 - low)
-        result += lung * (1.0 - share) * _back(transformed * extra, plan)
+        # in the highest band alone: below, the lung's own structure outweighs its noise
+        result += lung * (1.0 - share) * _back(inside * (plan.noise * plan.lung), plan)
     return result, np.sqrt(kept * level)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from registration_peers import as_image
+from registration_peers import as_image, by_elastix
 
 from ctharmony.registration.deformable import DeformableSettings, deform
 from ctharmony.registration.pyramid import build_levels
@@ -71,19 +71,8 @@ def elastix_bspline() -> Peer:
     """Default b-spline parameter map of itk-elastix."""
     import itk
 
-    def convert(image: sitk.Image) -> object:
-        made = itk.image_from_array(sitk.GetArrayFromImage(image).astype(np.float32))
-        made.SetSpacing(image.GetSpacing())
-        made.SetOrigin(image.GetOrigin())
-        return made
-
     def run(fixed: sitk.Image, moving: sitk.Image) -> sitk.Image:
-        how = itk.ParameterObject.New()
-        how.AddParameterMap(how.GetDefaultParameterMap("bspline"))
-        one, two = convert(fixed), convert(moving)
-        _, found = itk.elastix_registration_method(
-            one, two, parameter_object=how, number_of_threads=1
-        )
+        two, found = by_elastix(fixed, moving, "bspline")
         # it leaves a copy of the field where it runs
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
             field = itk.transformix_deformation_field(two, found)

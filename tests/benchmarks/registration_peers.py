@@ -96,8 +96,8 @@ def simpleitk() -> Peer:
     return run
 
 
-def elastix() -> Peer:
-    """Default affine parameter map of itk-elastix."""
+def by_elastix(fixed: sitk.Image, moving: sitk.Image, motion: str) -> tuple[object, object]:
+    """The moving image as ITK's, and what elastix finds with its default map of a motion."""
     import itk
 
     def convert(image: sitk.Image) -> object:
@@ -107,13 +107,19 @@ def elastix() -> Peer:
         made.SetDirection(np.reshape(image.GetDirection(), (3, 3)))
         return made
 
+    how = itk.ParameterObject.New()
+    how.AddParameterMap(how.GetDefaultParameterMap(motion))
+    one, two = convert(fixed), convert(moving)
+    _, found = itk.elastix_registration_method(one, two, parameter_object=how, number_of_threads=1)
+    return two, found
+
+
+def elastix() -> Peer:
+    """Default affine parameter map of itk-elastix."""
+    import itk  # noqa: F401  loaded before the clock starts
+
     def run(fixed: sitk.Image, moving: sitk.Image) -> np.ndarray:
-        how = itk.ParameterObject.New()
-        how.AddParameterMap(how.GetDefaultParameterMap("affine"))
-        _, found = itk.elastix_registration_method(
-            convert(fixed), convert(moving), parameter_object=how, number_of_threads=1
-        )
-        last = found.GetParameterMap(0)
+        last = by_elastix(fixed, moving, "affine")[1].GetParameterMap(0)
         numbers = np.array(last["TransformParameters"], dtype=float)
         centre = np.array(last["CenterOfRotationPoint"], dtype=float)
         return from_lps(numbers[:9], centre, numbers[9:])

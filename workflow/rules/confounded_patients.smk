@@ -47,7 +47,7 @@ def confounding_settings():
     """What the answers at one degree of confounding depend on."""
     return {
         "harmonization": config["harmonization"],
-        "study": {key: value for key, value in CONFOUNDING.items() if key != "correlations"},
+        "study": without(CONFOUNDING, "correlations"),
         "model": without(merge(config["model"], CONFOUNDING["model"]), "seed"),
         "features": features_block(config),
         "probes": config["evaluation"]["probes"],

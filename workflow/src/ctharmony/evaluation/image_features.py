@@ -61,7 +61,7 @@ def image_features(
     found["image_noise_sd"] = noise_sd(hu, body, spacing, how.noise)
     _, patches = homogeneous_patches(hu, body, spacing, how.noise)
     curves = {
-        "image_nps": _noise_power(patches, spacing, how.noise),
+        "image_nps": power_spectrum(patches, spacing, how.noise.min_patches),
         "image_spectrum": spectrum_of_body(hu, labels > 0, spacing, how.noise),
         "image_lung": spectrum_of_body(hu, lung, spacing, how.noise),
     }
@@ -108,11 +108,3 @@ def cut(hu: np.ndarray, corners: np.ndarray, shape: tuple[int, int]) -> np.ndarr
     """Patches (n, rows, columns) of `hu` whose first (slice, row, column) are `corners` (n, 3)."""
     found = [hu[z, y : y + shape[0], x : x + shape[1]] for z, y, x in corners]
     return np.array(found, dtype=np.float32).reshape(len(corners), *shape)
-
-
-def _noise_power(
-    patches: np.ndarray, spacing: tuple[float, float, float], how: NoiseSettings
-) -> np.ndarray:
-    if len(patches) < how.min_patches:
-        return np.full(FREQUENCIES.size, np.nan)
-    return power_spectrum(patches, spacing)

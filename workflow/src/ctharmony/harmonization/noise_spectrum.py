@@ -65,4 +65,4 @@ def _power_of_flat(
 ) -> np.ndarray:
     """(bins,) noise power of flat soft tissue, HU^2 mm^2; NaN with too few patches of it."""
     _, patches = homogeneous_patches(hu, body, spacing, how)
-    return power_spectrum(patches if len(patches) >= how.min_patches else patches[:0], spacing)
+    return power_spectrum(patches, spacing, how.min_patches)

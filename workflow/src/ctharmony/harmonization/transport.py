@@ -173,9 +173,10 @@ def plan_route(
     slices = slice_weights(thickness, wanted, spacing[0], settings.through_plane)
     blended = after_blend(source, noise_factor(slices, spacing[0], thickness))
     gains = fused_gains(blended, target, settings.gains)
-    matched = settings.look == "match"
-    lung = lung_factor(blended, target, gains.signal) if matched else None
-    if settings.look == "clean":
+    lung = None
+    if settings.look == "match":
+        lung = lung_factor(blended, target, gains.signal)
+    else:
         gains = Gains(**{**vars(gains), "noise": np.full_like(gains.noise, settings.clean_noise)})
     nps = noise_floor(blended, settings.gains.anatomy_per_mm)
     gains = corrected_noise(gains, spacing[1:], nps, settings.bands)

@@ -7,7 +7,6 @@ different scans, both would let one scan change another's last digits.
 
 from collections.abc import Sequence
 from math import prod
-from typing import Protocol
 
 import torch
 
@@ -19,51 +18,35 @@ LONG = 64  # sums of more terms are made of whole numbers, column by column to h
 Dims = int | tuple[int, ...]
 
 
-class Arithmetic(Protocol):
-    """Sums over samples, cells and the numbers of a map; the first axis counts rows."""
+class Arithmetic:
+    """Sums over samples, cells and the numbers of a map by torch's routines; axis 0 counts rows."""
 
     def total(self, values: torch.Tensor, dims: Dims) -> torch.Tensor:
         """Sum over `dims`."""
-
-    def contract(self, equation: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
-        """What torch.einsum makes of two tensors."""
-
-    def product(self, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
-        """Matrix products of (..., i, j) and (..., j, k)."""
-
-    def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
-        """(k, size) sums of `shares` (k, n), at most 1 each, by the cell (n,) they fall into."""
-
-    def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-        """Solutions (R, n, k) of symmetric positive systems (R, n, n), right sides (R, n, k)."""
-
-    def exponential(self, skew: torch.Tensor) -> torch.Tensor:
-        """Rotations (R, 3, 3) whose logarithms are the skew matrices (R, 3, 3)."""
-
-
-class Library:
-    """torch's own routines."""
-
-    def total(self, values: torch.Tensor, dims: Dims) -> torch.Tensor:
         return values.sum(dims)
 
     def contract(self, equation: str, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        """What torch.einsum makes of two tensors."""
         return torch.einsum(equation, one, two)
 
     def product(self, one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        """Matrix products of (..., i, j) and (..., j, k)."""
         return one @ two
 
     def histogram(self, cells: torch.Tensor, shares: torch.Tensor, size: int) -> torch.Tensor:
+        """(k, size) sums of `shares` (k, n), at most 1 each, by the cell (n,) they fall into."""
         return torch.stack([torch.bincount(cells, part, size) for part in shares])
 
     def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        """Solutions (R, n, k) of symmetric positive systems (R, n, n), right sides (R, n, k)."""
         return torch.linalg.solve(matrices, right)
 
     def exponential(self, skew: torch.Tensor) -> torch.Tensor:
+        """Rotations (R, 3, 3) whose logarithms are the skew matrices (R, 3, 3)."""
         return torch.linalg.matrix_exp(skew)
 
 
-class ByRow:
+class ByRow(Arithmetic):
     """Operations on single numbers, and sums of whole numbers, which have no order.
 
     Few terms are added one half to the other. Many are rounded to whole multiples of a unit first,
@@ -72,6 +55,7 @@ class ByRow:
     """
 
     def total(self, values: torch.Tensor, dims: Dims) -> torch.Tensor:
+        """Sum over `dims`, exact in any order but for the rounding to whole multiples."""
         over = (dims,) if isinstance(dims, int) else dims
         if prod(values.shape[dim] for dim in over) <= LONG:
             return _folded(values, over)
@@ -103,7 +87,7 @@ class ByRow:
         return (sums.double() * 2.0**-SHARE_BITS).to(shares.dtype)
 
     def solve(self, matrices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-        # Gauss and Jordan's elimination; positive systems need no pivots, scaled ones no care
+        """Solutions by Gauss and Jordan's elimination; positive systems, scaled, need no pivots."""
         size = matrices.shape[-1]
         scale = torch.diagonal(matrices, dim1=1, dim2=2).rsqrt()[:, :, None]
         table = torch.cat([matrices * scale * scale.mT, right * scale], dim=2)
@@ -121,8 +105,8 @@ class ByRow:
         return unit + turns.sinc() * skew + curved
 
 
-LIBRARY: Arithmetic = Library()
-BY_ROW: Arithmetic = ByRow()
+LIBRARY = Arithmetic()
+BY_ROW = ByRow()
 
 
 def _folded(values: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:

@@ -26,4 +26,4 @@ def calm_power(
     patches = detrended(cut(hu, corners, sides))
     spread = patches.std(axis=(1, 2))
     calm = patches[spread <= np.median(spread)] if len(spread) else patches
-    return power_spectrum(calm if len(calm) >= how.min_patches else calm[:0], spacing)
+    return power_spectrum(calm, spacing, how.min_patches)

@@ -129,17 +129,20 @@ def homogeneous_patches(
     return corners[kept], patches[kept]
 
 
-def power_spectrum(patches: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def power_spectrum(
+    patches: np.ndarray, spacing: tuple[float, float, float], least: int = 1
+) -> np.ndarray:
     """Radial power spectrum of zero-mean patches on FREQUENCIES, HU^2 mm^2.
 
     Args:
         patches: (n, rows, columns) HU.
         spacing: (dz, dy, dx) mm; the patches lie in the slice.
+        least: of fewer patches nothing is told.
 
     Returns:
-        (40,) float64, NaN beyond the Nyquist frequency or without patches.
+        (40,) float64, NaN beyond the Nyquist frequency or with too few patches.
     """
-    if len(patches) == 0:
+    if len(patches) < least:
         return np.full(FREQUENCIES.size, np.nan)
     rows, columns = patches.shape[1:]
     window = np.outer(_hann(rows), _hann(columns)).astype(np.float32)

@@ -90,6 +90,7 @@ def carry_out_together(
     waiting: dict[int, Step] = {}
 
     def go_on(number: int, answer: Any) -> None:
+        """Hand a registration its answer; it waits for another, or is over."""
         try:
             waiting[number] = several[number].send(answer)
         except StopIteration as end:

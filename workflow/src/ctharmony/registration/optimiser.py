@@ -116,10 +116,14 @@ def _step(
     ridge = model.damping[:, None] * diagonal + RIDGE * diagonal.amax(1, keepdim=True) + 1e-300
     step = how.solve(curvature + torch.diag_embed(ridge), gradient)[:, :, 0]
     trial = _turn(maps, step, how) if rigid else maps + step.reshape(-1, 3, 4)
-    change = trial - maps
+    return trial, moved_by(trial - maps, how)
+
+
+def moved_by(change: torch.Tensor, how: Arithmetic = LIBRARY) -> torch.Tensor:
+    """(B,) root mean square (mm) over the points of how far changes of maps (B, 3, 4) move them."""
     # unit positions have mean zero and mean square one, so columns add up as squares
-    shift, turn = how.total(change[:, :, 3].square(), 1), change[:, :, :3].square()
-    return trial, (shift + how.total(turn, (1, 2)) / 3).sqrt()
+    squares = change.square()
+    return (how.total(squares[:, :, 3], 1) + how.total(squares[:, :, :3], (1, 2)) / 3).sqrt()
 
 
 def _rigid_basis(maps: torch.Tensor, how: Arithmetic) -> torch.Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ctharmony.registration.optimiser import Ascent, Rules
+from ctharmony.registration.optimiser import Ascent, Rules, moved_by
 from ctharmony.registration.pyramid import Level
 from ctharmony.registration.sampling import FixedPoints, FixedScan
 from ctharmony.registration.settings import RegistrationSettings
@@ -12,7 +12,6 @@ from ctharmony.registration.starts import (
     best_starts,
     body_middle,
     distinct,
-    map_distances,
     rank,
     rotations,
     shifts,
@@ -81,7 +80,7 @@ def search(
     again = yield from quick.refine(shake(found.maps, settings.levels_mm[0]), rigid)
     best = yield from slope.refine(quick.best(again, FINALISTS).maps, rigid)
     best = slope.best(best, 2)
-    near = int((map_distances(best.maps[0], again.maps) <= AGREE_MM).sum())
+    near = int((moved_by(again.maps - best.maps[0]) <= AGREE_MM).sum())
     score = float(rank(best.value, best.overlap, points)[0])
     return best.maps, near / len(again.maps), score
 

@@ -12,6 +12,7 @@ import torch
 from ctharmony.information.parzen import independence_bias
 from ctharmony.registration.grids import MovingGrid
 from ctharmony.registration.objective import align
+from ctharmony.registration.optimiser import moved_by
 from ctharmony.registration.pyramid import Level
 from ctharmony.registration.sampling import FixedPoints
 from ctharmony.registration.steps import Score, Steps
@@ -91,16 +92,10 @@ def distinct(maps: torch.Tensor, order: list[int], apart_mm: float, most: int) -
     for one in order:
         if not near[one]:
             chosen.append(one)
-            near |= map_distances(maps[one], maps) <= apart_mm
+            near |= moved_by(maps - maps[one]) <= apart_mm
         if len(chosen) == most:
             break
     return chosen
-
-
-def map_distances(one: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """(B,) root mean square distance (mm) of the points under a map (3, 4) and others (B, 3, 4)."""
-    change = (others - one).square()
-    return (change[:, :, 3].sum(1) + change[:, :, :3].sum((1, 2)) / 3).sqrt()
 
 
 def _height(level: Level) -> float:

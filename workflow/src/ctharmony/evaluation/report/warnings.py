@@ -65,9 +65,8 @@ def unanswered(study: StudyRecord, model: ModelRecord) -> list[str]:
 
 
 def _no_pairs(scans: pd.DataFrame) -> str:
-    if not {"subject", "site"} <= set(scans.columns):
-        return "no patient was scanned at two sites"
-    twice = scans.groupby("subject")["site"].nunique().gt(1).sum()
+    known = {"subject", "site"} <= set(scans.columns)
+    twice = scans.groupby("subject")["site"].nunique().gt(1).sum() if known else 0
     if not twice:
         return "no patient was scanned at two sites"
     return (

@@ -50,7 +50,9 @@ class Study:
             table += ["\t".join(str(row.get(key) or "") for key in columns) for row in rows]
             (scans / f"{site}.tsv").write_text("\n".join(table) + "\n")
         (self.folder / "config" / "sites.tsv").write_text("\n".join(lines) + "\n")
-        (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(self.config))
+        (self.folder / "config" / "config.yaml").write_text(
+            yaml.safe_dump(self.config, sort_keys=False)
+        )
 
     def command(self, *arguments: str) -> list[str]:
         return [

@@ -1,9 +1,15 @@
 """A fault in the configuration is told with the key's path and a mend."""
 
+import json
+
 import pytest
+import yaml
 
 from ctharmony.cohort import StudyError
-from ctharmony.settings import check_settings, expand_models, merge
+from ctharmony.settings import check_settings, expand_models, in_order, merge
+from study import ROOT
+
+SHIPPED = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 
 SCHEMA = """
 type: object
@@ -98,3 +104,18 @@ def test_merge_copies():
     merged = merge(defaults, {})
     merged["a"]["b"].append(2)
     assert defaults == {"a": {"b": [1]}}
+
+
+def test_keys_are_brought_to_the_schemas_order_and_strange_ones_follow():
+    overrides = {"network": {"width": 16, "decoder": "unet"}, "seed": 3}
+    config = {"own": 1, "models": {"b": overrides, "a": {}}, "study": "pair"}
+    ordered = in_order(config, SHIPPED)
+    assert list(ordered) == ["study", "models", "own"] and ordered == config
+    assert list(ordered["models"]) == ["b", "a"]
+    assert list(ordered["models"]["b"]) == ["seed", "network"]
+    assert list(ordered["models"]["b"]["network"]) == ["decoder", "width"]
+
+
+def test_the_shipped_configuration_is_in_the_schemas_order():
+    shipped = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    assert json.dumps(in_order(shipped, SHIPPED)) == json.dumps(shipped)

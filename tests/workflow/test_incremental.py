@@ -1,25 +1,29 @@
 """What every kind of change plans anew: a table of job counts, read off dry runs."""
 
 import copy
-import os
 import shutil
 from contextlib import contextmanager
 
 import pytest
 
+from changes import (
+    append_scan,
+    bump,
+    change_setting,
+    join_query_site,
+    promote,
+    reorder_keys,
+    reorder_sites,
+    train_with_another_seed,
+    withdraw,
+)
 from ctharmony.cohort import load_cohort
 from ctharmony.commands import main
 from small_study import finished_small_study
-from study import simulated_rows
 
 pytestmark = pytest.mark.workflow
 AGGREGATES = {"evaluate": 1, "report": 1, "track": 1, "study": 1}
 OF_A_SITE = {"simulate": 1, "ingest": 1, "register": 1, "baseline": 1, "harmonize": 1}
-BUMPED = """\
-import os
-from ctharmony.versions import VERSIONS
-VERSIONS[os.environ["BUMPED_STAGE"]] += 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -60,65 +64,20 @@ def cleared(cleared_study):
         yield cleared_study
 
 
-def join_query_site(study):
-    study.manifests["meadow"] = ("query", "meadow", simulated_rows("meadow", "query", study.config))
-
-
-def append_scan(site):
-    def change(study):
-        rows = study.manifests[site][2]
-        name = f"{site}-99"
-        study.manifests[site][2].append({**rows[0], "scan": name, "subject": name, "split": "test"})
-
-    return change
-
-
-def withdraw(site):
-    def change(study):
-        study.withdrawn.add(site)
-
-    return change
-
-
-def promote(study):
-    _, scanner, rows = study.manifests["summit"]
-    study.manifests["summit"] = ("reference", scanner, rows)
-
-
-def reorder_sites(study):
-    study.manifests = dict(reversed(study.manifests.items()))
-
-
-def change_setting(block, key, value):
-    def change(study):
-        study.config[block][key] = value
-
-    return change
-
-
-def train_with_another_seed(study):
-    study.config["models"]["factorised_seed2"] = {"seed": 2}
-
-
-def bump(stage):
-    """A new version of ctharmony whose numbers of one stage differ."""
-
-    def change(study):
-        folder = study.folder / "bumped"
-        folder.mkdir(exist_ok=True)
-        (folder / "sitecustomize.py").write_text(BUMPED)
-        path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-        study.environment = {"PYTHONPATH": path, "BUMPED_STAGE": stage}
-
-    return change
-
-
 MODEL_AND_BELOW = {
     "template": 1, "train": 1, "traverse": 1, "package": 1, "survey": 1, **AGGREGATES,
 }  # fmt: skip
 TABLE = {
     "nothing": (lambda study: None, {}),
     "sites in another order": (reorder_sites, {}),
+    "keys in another order": (reorder_keys, {}),
+    "registration on another device": (
+        change_setting("registration", "device", "cpu"), {"track": 1, "study": 1},
+    ),
+    "one simple method less": (
+        change_setting("harmonization", "baselines", ["band_energy", "physics_control"]),
+        {"baseline": 3, **AGGREGATES},
+    ),
     "query site joins": (
         join_query_site, {**OF_A_SITE, "adapt": 1, "package": 1, "features": 2, "survey": 1,
          **AGGREGATES},

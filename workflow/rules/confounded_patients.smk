@@ -46,7 +46,7 @@ def pool_simulation(wildcards):
 def confounding_settings():
     """What the answers at one degree of confounding depend on."""
     return {
-        "harmonization": config["harmonization"],
+        "harmonization": carrying_block(config),
         "study": without(CONFOUNDING, "correlations"),
         "model": without(merge(config["model"], CONFOUNDING["model"]), "seed"),
         "features": features_block(config),

@@ -21,7 +21,7 @@ rule harmonize:
     params:
         rows=rows_of_batch,
         target=config["target"],
-        settings=config["harmonization"],
+        settings=carrying_block(config),
         seed=config["seed"],
         version=VERSIONS["harmonize"],
     script:
@@ -71,7 +71,7 @@ rule baseline:
     params:
         rows=rows_of_batch,
         target=config["target"],
-        settings=config["harmonization"],
+        settings=baselines_block(config),
         methods=config["harmonization"]["baselines"],
         seed=config["seed"],
         version=VERSIONS["baseline"],

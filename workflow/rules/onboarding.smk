@@ -19,7 +19,8 @@ rule onboarding:
         **growing(mem_mb=4000, runtime=240),
     params:
         target=config["target"],
-        settings={name: config[name] for name in ("harmonization", "onboarding_study")},
+        carrying=carrying_block(config),
+        study=config["onboarding_study"],
         seed=config["seed"],
         version=[VERSIONS[stage] for stage in ("adapt", "harmonize")],
     script:

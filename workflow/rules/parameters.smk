@@ -99,7 +99,7 @@ def packaged_settings(model):
         "study": config["study"],
         "model": model,
         "target": config["target"],
-        "harmonization": config["harmonization"],
+        "harmonization": carrying_block(config),
         "quality": config["ingest"]["quality"],
         "input": config["ingest"]["input"],
     }

@@ -16,7 +16,7 @@ rule template:
         **growing(mem_mb=3000, runtime=30),
     params:
         rows=rows_of_role("reference"),
-        settings=config["registration"],
+        settings=registration_block(config),
         seed=config["seed"],
         version=VERSIONS["template"],
     script:
@@ -39,7 +39,7 @@ rule register:
         **for_batch(mem_mb=2000, runtime=60),
     params:
         rows=rows_of_batch,
-        settings=config["registration"],
+        settings=registration_block(config),
         seed=config["seed"],
         version=VERSIONS["register"],
     script:

@@ -5,12 +5,16 @@ from pathlib import Path
 from ctharmony.cohort import StudyError, load_cohort
 from ctharmony.resources import growing
 from ctharmony.settings import (
+    baselines_block,
+    carrying_block,
     check_settings,
     evaluation_block,
     expand_models,
     features_block,
+    in_order,
     learned_baselines,
     load_scanners,
+    registration_block,
     report_block,
     without,
 )
@@ -25,6 +29,9 @@ def load_study():
     """The cohort of a configuration that keeps its schema; a fault becomes one clear sentence."""
     try:
         check_settings(config, SCHEMAS / "config.schema.yaml")
+        ordered = in_order(config, SCHEMAS / "config.schema.yaml")
+        config.clear()
+        config.update(ordered)
         cohort = load_cohort(config["sites"], config["batch_size"], config["split"])
         check_target(cohort)
         check_results()

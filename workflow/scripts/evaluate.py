@@ -22,7 +22,7 @@ measured = measure_scans(files, settings, params.target, snakemake.threads)
 truths = sum(one.case.has_truth for one in measured)
 logger.info("%d usable scans, %d with truth", len(measured), truths)
 for name, table in evaluate_study(
-    study_input(files, numbers, params.target), measured, settings
+    study_input(files, numbers, params.target), measured, settings, snakemake.threads
 ).items():
     write_table(output / f"{name}.tsv", table)
 write_table(output / "baselines.tsv", baseline_status(files))

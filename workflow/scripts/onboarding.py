@@ -13,8 +13,8 @@ from ctharmony.io.tables import write_table  # noqa: E402
 from ctharmony.jobs.onboarding import OnboardingStudy  # noqa: E402
 
 params, output = snakemake.params, Path(snakemake.output[0])
-block, how = params.settings["harmonization"], params.settings["onboarding_study"]
-study = OnboardingStudy(snakemake.wildcards.site, snakemake.input, params.target, block)
+how, site = params.study, snakemake.wildcards.site
+study = OnboardingStudy(site, snakemake.input, params.target, params.carrying)
 parts = subsets(list(study.posteriors), how["sizes"], how["repeats"], params.seed)
 errors = pd.DataFrame([row for part in parts for row in study.errors(part)])
 write_table(output / "errors.tsv", errors)

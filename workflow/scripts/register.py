@@ -12,7 +12,8 @@ from ctharmony.io.tables import read_table, write_table  # noqa: E402
 from ctharmony.jobs.registration import RegistrationJob  # noqa: E402
 
 inputs, params, output = snakemake.input, snakemake.params, Path(snakemake.output[0])
-job = RegistrationJob(inputs.template, inputs.ingested, output, params.settings, params.seed)
+settings = snakemake.config["registration"] | params.settings
+job = RegistrationJob(inputs.template, inputs.ingested, output, settings, params.seed)
 output.mkdir(parents=True, exist_ok=True)
 scans, rows = read_table(f"{inputs.ingested}/scans.tsv"), []
 for scan, row in zip(scans.itertuples(), job.rows(scans), strict=True):

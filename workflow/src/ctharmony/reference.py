@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from ctharmony.settings import resolved
+
 HEAD = """# Every key of config/config.yaml
 
 Made from `workflow/schemas/` by `python -m ctharmony.reference > config/README.md`.
@@ -53,33 +55,15 @@ def render(schema_folder: Path, config: dict[str, Any]) -> str:
         schema_folder: holds config.schema.yaml and the files its `$ref`s name.
         config: the configuration whose values are shown.
     """
-    schema = _load(schema_folder / "config.schema.yaml")
+    schema = resolved(_load(schema_folder / "config.schema.yaml"), schema_folder)
     top, sections = [], []
-    for key, part in schema["properties"].items():
-        block = _resolved(part, schema, schema_folder)
+    for key, block in schema["properties"].items():
         if "properties" not in block:
             top.append(_row(key, block, config.get(key)))
             continue
         rows = list(_rows("", block, config.get(key) or {}))
         sections.append(f"\n## {key}\n\n{block.get('description', '')}\n\n{COLUMNS}{''.join(rows)}")
     return f"{HEAD}\n## Study\n\n{COLUMNS}{''.join(top)}{''.join(sections)}{SHEETS}"
-
-
-def _resolved(node: Any, document: dict[str, Any], folder: Path) -> Any:
-    """`node` with every `$ref` replaced by what it names; keys beside a `$ref` win."""
-    if isinstance(node, list):
-        return [_resolved(item, document, folder) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" not in node:
-        return {key: _resolved(value, document, folder) for key, value in node.items()}
-    name, _, pointer = node["$ref"].partition("#")
-    document = _load(folder / name) if name else document
-    named = document
-    for step in filter(None, pointer.split("/")):
-        named = named[step]
-    beside = {key: value for key, value in node.items() if key != "$ref"}
-    return {**_resolved(named, document, folder), **beside}
 
 
 def _rows(prefix: str, block: dict[str, Any], values: Any) -> list[str]:

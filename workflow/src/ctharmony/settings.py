@@ -31,6 +31,50 @@ def check_settings(config: dict[str, Any], schema_path: str | Path) -> None:
         raise StudyError("; ".join(_sentence(fault, "config/README.md") for fault in faults))
 
 
+def in_order(config: dict[str, Any], schema_path: str | Path) -> dict[str, Any]:
+    """The configuration with its keys in the schema's order, those it does not know as they come.
+
+    What a rule is told is compared as text: without this, keys written in another order, or laid
+    over the configuration by a second file, would make jobs run anew.
+    """
+    schema_path = Path(schema_path)
+    return _ordered(config, resolved(_load(schema_path), schema_path.parent))
+
+
+def _ordered(content: Any, schema: dict[str, Any]) -> Any:
+    if not isinstance(content, dict):
+        return content
+    known, others = schema.get("properties", {}), schema.get("additionalProperties")
+    others = others if isinstance(others, dict) else {}
+    names = [name for name in known if name in content]
+    names += [name for name in content if name not in known]
+    return {name: _ordered(content[name], known.get(name, others)) for name in names}
+
+
+def resolved(schema: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A schema with every `$ref` to a file of `folder` replaced by what it names.
+
+    Keys that stand beside a `$ref` win.
+    """
+    return _resolved(schema, schema, folder)
+
+
+def _resolved(node: Any, document: dict[str, Any], folder: Path) -> Any:
+    if isinstance(node, list):
+        return [_resolved(item, document, folder) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" not in node:
+        return {key: _resolved(value, document, folder) for key, value in node.items()}
+    name, _, pointer = node["$ref"].partition("#")
+    document = _load(folder / name) if name else document
+    named = document
+    for step in filter(None, pointer.split("/")):
+        named = named[step]
+    beside = {key: value for key, value in node.items() if key != "$ref"}
+    return {**_resolved(named, document, folder), **beside}
+
+
 def load_scanners(sheet: str | Path, schema_path: str | Path) -> dict[str, dict[str, Any]]:
     """Read the description of the virtual scanners and check it against its YAML schema.
 
@@ -83,6 +127,21 @@ def merge(defaults: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
 def without(block: dict[str, Any], *keys: str) -> dict[str, Any]:
     """The block but for these keys: a rule is told only what its result depends on."""
     return {key: value for key, value in block.items() if key not in keys}
+
+
+def carrying_block(config: dict[str, Any]) -> dict[str, Any]:
+    """What of the block `harmonization` decides how scans are carried: not what is shown beside."""
+    return without(config["harmonization"], "baselines", "peers", "band_energy")
+
+
+def baselines_block(config: dict[str, Any]) -> dict[str, Any]:
+    """What of the block `harmonization` the simple methods depend on."""
+    return without(config["harmonization"], "aim", "baselines", "peers", "limits")
+
+
+def registration_block(config: dict[str, Any]) -> dict[str, Any]:
+    """The block `registration` but for where its jobs run."""
+    return without(config["registration"], "device", "device_batch")
 
 
 def features_block(config: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,12 @@ class Findings:
     probes: list[dict[str, object]] = field(default_factory=list)
     notes: list[dict[str, object]] = field(default_factory=list)
 
+    def extend(self, other: "Findings") -> None:
+        """Put another's rows after these."""
+        self.metrics += other.metrics
+        self.probes += other.probes
+        self.notes += other.notes
+
     def answer(
         self, question: str, features: FeatureSet, probe: str, found: Estimate, p_value: float
     ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ctharmony.evaluation.cases import OURS, USABLE, StudyTables
-from ctharmony.evaluation.study import StudyInput
+from ctharmony.evaluation.given import StudyInput
 
 ReadTable = Callable[[Path], pd.DataFrame]
 

@@ -1,85 +1,43 @@
 """The whole evaluation of one model: tables and measured scans in, tables out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pandas as pd
 
-from ctharmony.evaluation.agreement_rows import bland_altman_table, paired_rows, paired_table
-from ctharmony.evaluation.bootstrap import exact
-from ctharmony.evaluation.cases import OURS, UNTOUCHED, methods_of
-from ctharmony.evaluation.disentanglement_rows import disentanglement_rows
-from ctharmony.evaluation.distances import SiteDistances
-from ctharmony.evaluation.explanation_rows import band_evidence_table, joined
-from ctharmony.evaluation.feature_harmonizers import harmonizer
+from ctharmony.evaluation import chapters
 from ctharmony.evaluation.findings import Findings
-from ctharmony.evaluation.learned import final_terms
-from ctharmony.evaluation.metrics import metric_row
-from ctharmony.evaluation.multiple_testing import differing_share, site_differences
-from ctharmony.evaluation.overlap import overlap_table
-from ctharmony.evaluation.place_rows import explain_places
-from ctharmony.evaluation.questions import (
-    agreement_metrics,
-    ask_biology,
-    ask_effects,
-    ask_network,
-    ask_scanner,
-    feature_agreement,
-    scanner_labels,
-)
+from ctharmony.evaluation.given import StudyInput
 from ctharmony.evaluation.settings import EvaluationSettings
 from ctharmony.evaluation.streaming import Measured
-from ctharmony.evaluation.tables import (
-    FeatureSet,
-    aligned,
-    factor_table,
-    feature_set,
-    known_at_every_site,
-)
+from ctharmony.evaluation.tables import factor_table
 
-RADIOMICS = ("body_", "lung_")
-LATENT_PARTS = {"biology": "z_b_", "scanner": "z_s_"}
-
-
-@dataclass(frozen=True)
-class StudyInput:
-    """What an evaluation is given besides images.
-
-    Attributes:
-        scans: usable scans: scan, site, subject, and what ingest measured.
-        truth: scan, travelling and true factors; empty where nothing is simulated.
-        before, after: scan and one column per feature, untouched and harmonized by the model.
-        latents: scan, z_s_0.., z_b_0..; may be empty.
-        history: epoch, term, split, value, unit of the training; may be empty.
-        target: site that the scans are harmonized to.
-    """
-
-    scans: pd.DataFrame
-    truth: pd.DataFrame
-    before: pd.DataFrame
-    after: pd.DataFrame
-    latents: pd.DataFrame
-    history: pd.DataFrame
-    target: str
+# writes down what it finds and returns its tables
+Chapter = Callable[[Findings], dict[str, pd.DataFrame]]
 
 
 def evaluate_study(
-    given: StudyInput, measured: Sequence[Measured], how: EvaluationSettings
+    given: StudyInput, measured: Sequence[Measured], how: EvaluationSettings, threads: int = 1
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the evaluation by name; `metrics` holds the summary."""
-    findings = Findings()
+    """Every table of the evaluation by name; `metrics` holds the summary.
+
+    Its chapters know nothing of one another, so `threads` of them are written at a time.
+    """
     factors = factor_table(given.scans, given.truth, how.covariates)
-    tables = _images(given, measured, how, findings) | _probed(
-        given, measured, factors, how, findings
+    planned: tuple[Chapter, ...] = (
+        partial(chapters.images, given, measured, how),
+        partial(chapters.probed, given, measured, factors, how),
+        partial(chapters.features, given, factors, how),
+        partial(chapters.latents, given, factors, how),
+        partial(chapters.overlap, given, factors, how),
+        partial(chapters.faults, measured),
     )
-    tables |= _features(given, factors, how, findings)
-    _latents(given, factors, how, findings)
-    if len(given.history):
-        findings.metrics += final_terms(given.history, OURS)
-    tables["overlap"] = _overlap(given, factors, how, findings)
-    for one in measured:
-        for fault in one.faults:
-            findings.note("image", "", "image", fault, one.case.site)
+    findings, tables = Findings(), {}
+    with ThreadPoolExecutor(threads) as writers:
+        for own, written in writers.map(_written, planned):
+            findings.extend(own)
+            tables |= written
     return tables | {
         "metrics": findings.metrics_frame(),
         "probes": findings.probes_frame(),
@@ -87,149 +45,6 @@ def evaluate_study(
     }
 
 
-def _images(
-    given: StudyInput, measured: Sequence[Measured], how: EvaluationSettings, findings: Findings
-) -> dict[str, pd.DataFrame]:
-    repeats, seed = how.probes.bootstrap_repeats, how.probes.seed
-    paired = paired_table(measured)
-    findings.metrics += paired_rows(paired, given.target, repeats, seed)
-    methods = methods_of([one.case for one in measured])
-    distances = [SiteDistances(measured, method, how.distance_repeats, seed) for method in methods]
-    for one in distances:
-        findings.metrics += one.rows(given.target)
-    return {
-        "paired": paired,
-        "bland_altman": bland_altman_table(paired, given.target),
-        "site_divergence": pd.concat([one.table for one in distances], ignore_index=True),
-    }
-
-
-def _probed(
-    given: StudyInput,
-    measured: Sequence[Measured],
-    factors: pd.DataFrame,
-    how: EvaluationSettings,
-    findings: Findings,
-) -> dict[str, pd.DataFrame]:
-    """What probes read in the images of every method, and by what."""
-    labels = scanner_labels(given.scans)
-    seen = _image_table(measured)
-    shared = _comparable(seen, given.scans, "image", how, findings)
-    sets, evidence = [], []
-    for method in methods_of([one.case for one in measured]):
-        table = shared[shared["method"] == method]
-        sets.append(feature_set(table, given.scans, (method, "image", "image"), "image_"))
-        ask_scanner(findings, sets[-1], labels, how.probes)
-        evidence.append(ask_network(findings, sets[-1], measured, how))
-    places, maps = explain_places(findings, measured, sets, factors, how.explanation)
-    bands = band_evidence_table(sets, labels["site"], how.probes)
-    return {
-        "evidence": joined([bands, *evidence, places]),
-        "evidence_map": maps,
-        "image_features": seen,
-    }
-
-
-def _comparable(
-    table: pd.DataFrame,
-    scans: pd.DataFrame,
-    stage: str,
-    how: EvaluationSettings,
-    findings: Findings,
-) -> pd.DataFrame:
-    """The table without features that a site lacks, which are noted."""
-    kept, lost = known_at_every_site(table, scans, how.known_share)
-    for site in sorted(set(lost.values())):
-        names = ", ".join(name for name in lost if lost[name] == site)
-        reason = f"not compared, for {site} does not know them: {names}"
-        findings.note("features", "", stage, reason, site)
-    return kept
-
-
-def _image_table(measured: Sequence[Measured]) -> pd.DataFrame:
-    rows = [
-        {"scan": one.case.scan, "method": method, **features}
-        for one in measured
-        for method, features in one.features.items()
-    ]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["scan", "method"])
-
-
-def _features(
-    given: StudyInput, factors: pd.DataFrame, how: EvaluationSettings, findings: Findings
-) -> dict[str, pd.DataFrame]:
-    labels = scanner_labels(given.scans)
-    stage, part = "features", "radiomics"
-    both = pd.concat([given.before, given.after], keys=["before", "after"])
-    both = _comparable(both, given.scans, stage, how, findings)
-    before = feature_set(both.loc["before"], given.scans, (UNTOUCHED, stage, part), RADIOMICS)
-    after = feature_set(both.loc["after"], given.scans, (OURS, stage, part), RADIOMICS)
-    harmonized = [
-        feature_set(
-            both.loc["before"], given.scans, (name, stage, part), RADIOMICS, harmonizer(name)
-        )
-        for name in how.feature_harmonizers
-    ]
-    for features in (before, after, *harmonized):
-        ask_scanner(findings, features, labels, how.probes)
-        ask_biology(findings, features, factors, how.probes)
-    for features in (before, after):
-        ask_effects(findings, before, features, factors, how.strongest_features)
-    pair = [feature_agreement(before, features, given.target) for features in (before, after)]
-    agreement = pd.concat(pair, ignore_index=True)
-    subjects = given.scans.groupby("subject")["site"].nunique()
-    findings.metrics += agreement_metrics(agreement, int((subjects > 1).sum()), how)
-    return {
-        "feature_agreement": agreement,
-        "feature_differences": _differences((before, after), findings),
-    }
-
-
-def _differences(sets: Sequence[FeatureSet], findings: Findings) -> pd.DataFrame:
-    """Which features differ between sites, and their share as a metric."""
-    tables = [site_differences(features) for features in sets]
-    for features, table in zip(sets, tables, strict=True):
-        share = exact(differing_share(table), int(table["n"].max()) if len(table) else 0)
-        findings.metrics.append(
-            metric_row("feature_difference_share", features.method, features.stage, share)
-        )
-    return pd.concat(tables, ignore_index=True)
-
-
-def _latents(
-    given: StudyInput, factors: pd.DataFrame, how: EvaluationSettings, findings: Findings
-) -> None:
-    if given.latents.empty:
-        return
-    labels = scanner_labels(given.scans)
-    for part, prefix in LATENT_PARTS.items():
-        found = feature_set(given.latents, given.scans, (OURS, "latent", part), prefix)
-        found = replace(found, main=part == "biology")
-        ask_scanner(findings, found, labels, how.probes)
-        ask_biology(findings, found, factors, how.probes)
-    both = feature_set(given.latents, given.scans, (OURS, "latent", "all"), ("z_s_", "z_b_"))
-    findings.metrics += disentanglement_rows(both, factors, how.probes)
-
-
-def _overlap(
-    given: StudyInput, factors: pd.DataFrame, how: EvaluationSettings, findings: Findings
-) -> pd.DataFrame:
-    scans = given.scans
-    known = aligned(factors, scans["scan"].tolist())
-    table = overlap_table(
-        {name: known[name].tolist() for name in known},
-        scans["site"].tolist(),
-        scans["subject"].tolist(),
-        how.overlap_minimum,
-    )
-    for row in table[~table["answerable"].astype(bool)].itertuples():
-        findings.note(
-            f"biology_{row.factor}",
-            "",
-            "features",
-            f"cannot be answered between {row.first_site} and {row.second_site}: their patients "
-            f"overlap by {row.overlap:.2f} in {row.factor} (n = {row.n_first}, {row.n_second}), "
-            "so scanner and patient cannot be told apart",
-            row.first_site,
-        )
-    return table
+def _written(chapter: Chapter) -> tuple[Findings, dict[str, pd.DataFrame]]:
+    findings = Findings()
+    return findings, chapter(findings)

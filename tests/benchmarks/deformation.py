@@ -75,12 +75,13 @@ def main() -> None:
     """Run the cases, print the table and the line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--peers", nargs="*", default=list(PEERS))
     how = parser.parse_args()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     tools = {"ctharmony": ours(BLOCK)} | {name: PEERS[name]() for name in how.peers}
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in tools}
-    for number in range(how.cases):
+    for number in range(how.first, how.first + how.cases):
         case = make_case(number)
         start = np.linalg.norm(case[2] - case[3], axis=1)
         print(f"case {number}: {np.median(start):.2f} mm before", file=sys.stderr)

@@ -8,7 +8,7 @@ spread_over_nodes(training["nodes"], training["devices"])
 
 from pathlib import Path  # noqa: E402
 
-from ctharmony.io.checkpoints import CheckpointFolder  # noqa: E402
+from ctharmony.io.checkpoints import CheckpointFolder, EpochLog  # noqa: E402
 from ctharmony.io.models import read_usable_rows  # noqa: E402
 from ctharmony.jobs.training import training_scans, write_reference_sites, write_trained  # noqa: E402
 from ctharmony.model.card import model_card  # noqa: E402
@@ -21,7 +21,7 @@ rows = read_usable_rows(snakemake.input.ingested, snakemake.input.registered)
 settings, folder = Settings.from_dict(params.settings), CheckpointFolder(params.checkpoint, logger)
 scans = training_scans(rows, params.rows, settings, folder.path.parent / "scans")
 state = folder.load(settings.to_dict(), params.seed)
-hooks = Hooks(folder.save, folder.report, folder.should_stop)
+hooks = Hooks(folder.save, EpochLog(logger, training).report, folder.should_stop)
 model, history = train(scans, settings, params.seed, snakemake.threads, state, hooks)
 if leads():
     card = model_card(model, scans, history, params.seed) | {"withdrawn_sites": params.withdrawn}

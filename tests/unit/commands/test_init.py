@@ -40,7 +40,10 @@ def test_the_configuration_is_commented(clone, say):
     say("init", "lung", "--data", "archive/north", "archive/south", "--target", "south")
     text = (clone / "lung" / "config.yaml").read_text()
     assert "target: south" in text
-    assert all("#" in line for line in text.splitlines() if line.startswith(("results", "target")))
+    lines = text.splitlines()
+    for key in ("results:", "target:"):
+        number = next(k for k, line in enumerate(lines) if line.startswith(key))
+        assert lines[number - 1].startswith("# ")
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,24 @@ def test_init_never_writes_over_a_study(clone, say):
     code, _, complaint = say("init", "lung", "--data", "archive/south")
     assert code == 1
     assert "python -m ctharmony add lung" in complaint
+
+
+def test_the_target_is_shown_and_mixed_scanners_are_told(clone, say):
+    _, said, _ = say(
+        "init", "lung", "--data", "archive/north", "archive/south", "--target", "south"
+    )
+    assert "reference (target)" in next(line for line in said.splitlines() if "BONE" in line)
+    assert "scanners or kernels in one site" not in said
+    _, said, _ = say("init", "one", "--data", "archive")
+    assert "archive: 2 scanners or kernels in one site" in said
+    assert "--by scanner makes a site of each" in said
+
+
+def test_many_sites_are_named_in_a_word(clone, say):
+    write_archive(clone / "archive", ("west",))
+    _, said, _ = say("init", "lung", "--by", "scanner", "--data", "all=archive")
+    assert "fewer than 3 subjects at all 3 sites" in said
+    assert "age is unknown for 6 of 6 scans (all 3 sites)" in said
 
 
 def test_add_brings_a_query_site_and_leaves_the_others(clone, say):

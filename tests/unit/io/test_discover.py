@@ -120,6 +120,10 @@ def test_reconstructions_of_the_same_raw_data_are_known(tmp_path, write_dicom, p
     assert soft == sharp
     assert len({soft, repeated, shorter}) == 3 and untold == ""
     assert "2.25" not in soft + repeated
+    # in whatever folder, and under whatever site, they are found
+    elsewhere = discover(tmp_path / "b", "south", every)
+    assert elsewhere["acquisition"].tolist() == [soft]
+    assert len(set(discover(tmp_path, "north", every)["study"]) | set(elsewhere["study"])) == 1
 
 
 def test_series_without_uids_are_told_apart_by_place_and_geometry(

@@ -53,3 +53,16 @@ def test_the_disk_gives_back_the_same_peer(name, peer, scans, tmp_path):
     hu, spacing = scans[0].hu.astype(np.float32), scans[0].spacing
     first, second = (part.decode(hu, spacing, "north") for part in (peer, again))
     assert np.array_equal(first, second)
+
+
+def test_epochs_are_told_as_a_training_tells_its_own(scans):
+    told = []
+    block = training_block()
+    settings = Settings.from_dict(block)
+    how = PeerSettings.from_dict({**HOW, "steps": block["training"]["steps_per_epoch"] + 1})
+    train_peer("conditional_vae", scans, settings, how, 3, told.append)
+    rows = [row for (row,) in told]
+    assert [(row["epoch"], row["term"], row["split"]) for row in rows] == [
+        (1, "loss", "train"), (2, "loss", "train"),
+    ]  # fmt: skip
+    assert all(np.isfinite(row["value"]) and row["unit"] for row in rows)

@@ -17,9 +17,7 @@ from ctharmony.commands.findings import run_command
 from ctharmony.commands.looks import make_console
 from ctharmony.commands.plan import count, planned_jobs, start_dry_run
 from ctharmony.commands.study import StudyFiles, open_study, take_study
-
-# stages of one job each, which others wait for
-SERIAL = ("template", "train", "train_peer", "evaluate", "report")
+from ctharmony.remaining import SERIAL
 
 
 def fill(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from ctharmony.commands.findings import tell
 from ctharmony.commands.looks import make_console
 from ctharmony.commands.sheets import (
     FoundSite,
+    best_target,
     edited_sheet,
     find_sites,
     identifier,
@@ -24,14 +25,17 @@ CONFIG = """\
 # The study {name}. It is laid over config/config.yaml: only what differs stands here.
 # Every key with its meaning, unit and range: config/README.md
 study: {name}
-results: results/{name}    # everything is written below this folder
-sites: {folder}/sites.tsv  # sheet of sites; one manifest per site in {folder}/scans/
-target: {target}           # reference site whose scanner the harmonized scans look like
+# everything is written below this folder
+results: results/{name}
+# sheet of sites; one manifest per site in {folder}/scans/
+sites: {folder}/sites.tsv
+# reference site whose scanner the harmonized scans look like
+target: {target}
 batch_size: 16             # scans per job; a new scan reruns one batch
 
 split:                     # how subjects of reference sites are divided
-  test_fraction: {test}      # share that only judges{why}
-  validation_fraction: {validation}
+  test_fraction: {test:<9}  # share that only judges{why}
+  validation_fraction: {validation:<3}  # share that only watches the training
 
 model:
   threads: 2               # CPU threads of the training job
@@ -87,7 +91,7 @@ def run(given: argparse.Namespace) -> int:
     found = find_sites(given.data, given.by, base_config()["ingest"])
     roles = _roles(found, given.query)
     references = [site for site, role in roles.items() if role == "reference"]
-    target = given.target or max(references, key=lambda s: len(_by_name(found)[s].scans))
+    target = given.target or best_target([_by_name(found)[site] for site in references])
     if target not in references:
         raise StudyError(f"--target {target} is no reference site; name {', '.join(references)}")
     found = with_pairs(found, target)

@@ -1,6 +1,7 @@
 """From folders of scans to the sheets of a study: what was found, under which site."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ class FoundSite:
     Attributes:
         site: its id.
         scans: manifest rows of what ingest would take.
-        acquisitions: per scan, equal for reconstructions of the same raw data, empty if unknown.
+        acquisitions: per scan, equal for reconstructions of the same raw data, at whatever site;
+            empty if unknown.
         left_out: rows of what it would not, with the column `left_out` saying why.
     """
 
@@ -53,8 +55,9 @@ def find_sites(data: list[str], by: str, ingest: dict[str, Any]) -> list[FoundSi
     if by == "scanner":  # kernels of one study belong to different sites
         takes = replace(takes, rule=replace(takes.rule, series_per_study=EVERY))
     found: list[FoundSite] = []
-    for site, folder in map(_named_folder, data):
-        table = discover(folder, site, takes)
+    named = [_named_folder(given) for given in data]
+    tables = one_subject_per_study([discover(folder, site, takes) for site, folder in named])
+    for (site, _), table in zip(named, tables, strict=True):
         found += _by_scanner(site, table) if by == "scanner" else [_found(site, table)]
     names = [each.site for each in found]
     for name in names:
@@ -63,6 +66,36 @@ def find_sites(data: list[str], by: str, ingest: dict[str, Any]) -> list[FoundSi
     if not any(len(each.scans) for each in found):
         raise StudyError(f"no usable CT scan below {', '.join(data)}{_reasons(found)}")
     return found
+
+
+def one_subject_per_study(tables: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The tables, a study's series in several of them under one subject: the first that names it.
+
+    A split by subject would otherwise train and judge on the same patient.
+
+    Args:
+        tables: of `discover`; their columns `subject` and `study` are read.
+    """
+    known: dict[str, str] = {}
+    joined = []
+    for table in tables:
+        seen = zip(table["subject"], table["study"].map(known), strict=True)
+        earlier = {subject: first for subject, first in seen if isinstance(first, str)}
+        table = table.assign(subject=table["subject"].replace(earlier))
+        known = dict(zip(table["study"], table["subject"], strict=True)) | known
+        joined.append(table)
+    return joined
+
+
+def best_target(found: list[FoundSite]) -> str:
+    """The site of most scans; of equals the one of most pairs, then one of a known scanner."""
+    counts = Counter(mark for each in found for mark in set(each.acquisitions) if mark)
+
+    def merit(each: FoundSite) -> tuple[int, int, int]:
+        pairs = sum(counts[mark] - 1 for mark in set(each.acquisitions) if mark)
+        return len(each.scans), pairs, int(each.scans["kernel"].notna().sum())
+
+    return max(found, key=merit).site
 
 
 def with_pairs(found: list[FoundSite], target: str) -> list[FoundSite]:

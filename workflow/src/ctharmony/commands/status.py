@@ -16,6 +16,7 @@ from ctharmony.commands.findings import run_command
 from ctharmony.commands.looks import make_console
 from ctharmony.commands.plan import FOLLOWS, MISSING, Job, count, planned_jobs, start_dry_run
 from ctharmony.commands.study import StudyFiles, open_study, take_study
+from ctharmony.remaining import latest_epoch
 
 MOST = 12  # lines of one kind; the rest is counted
 
@@ -41,7 +42,7 @@ def run(given: argparse.Namespace) -> int:
     _list(console, "Set aside", set_aside(study.results))
     alive = runs_here(Path.cwd())
     title = "In work" if alive else "Cut short (the next run does them again)"
-    _list(console, title, unfinished)
+    _list(console, title, [progress(path, study.results) for path in unfinished])
     _list(console, "Would run again, and why", why(pending))
     if pending:
         console.print(f"Continue: {run_command(study)}", highlight=False, soft_wrap=True)
@@ -90,6 +91,15 @@ def incomplete(folder: Path) -> list[str]:
             except (binascii.Error, UnicodeDecodeError):
                 continue
     return found
+
+
+def progress(path: str, results: Path) -> str:
+    """An unfinished output and, where it is a network's, which epoch its training has done."""
+    rule = _stage(path, results)
+    if rule not in ("train", "train_peer"):
+        return path
+    epoch = latest_epoch(Path("logs", results.name, rule, f"{Path(path).name}.log"))
+    return path if epoch is None else f"{path}: {epoch.told()}"
 
 
 def runs_here(folder: Path) -> bool:

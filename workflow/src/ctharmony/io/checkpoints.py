@@ -1,14 +1,16 @@
-"""A training run's checkpoint on disk, and the signals that ask it to stop."""
+"""A training run's checkpoint on disk, the signals that ask it to stop, and its log."""
 
 import logging
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ctharmony.io.files import replaced
+from ctharmony.remaining import EpochClock
 
 # Slurm sends the first before a time limit or preemption; a scheduler's cancel is the second
 STOP_SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
@@ -47,12 +49,6 @@ class CheckpointFolder:
             torch.save(state, path)
         self.logger.info("checkpoint at step %d", state["progress"]["step"])
 
-    def report(self, rows: list[dict[str, Any]]) -> None:
-        """Log one epoch's rows (epoch, term, split, value)."""
-        values = {row["term"]: row["value"] for row in rows if row["split"] == "train"}
-        parts = [f"{name} {values[name]:.4g}" for name in LOGGED if name in values]
-        self.logger.info("epoch %d: %s nats", rows[0]["epoch"], ", ".join(parts))
-
     def should_stop(self) -> bool:
         """Whether a signal asked the run to stop."""
         return self.stopping
@@ -63,3 +59,23 @@ class CheckpointFolder:
 
     def _ask_to_stop(self, *_: Any) -> None:
         self.stopping = True
+
+
+class EpochLog:
+    """Logs epochs: which of how many, the time left, and the means of the terms of the loss.
+
+    Args:
+        logger: of the rule.
+        training: `steps` and `steps_per_epoch` of the training, whose clock starts now.
+    """
+
+    def __init__(self, logger: logging.Logger, training: Mapping[str, Any]) -> None:
+        self.logger = logger
+        self.clock = EpochClock(-(-training["steps"] // training["steps_per_epoch"]))
+
+    def report(self, rows: list[dict[str, Any]]) -> None:
+        """Log one epoch's rows (epoch, term, split, value)."""
+        values = {row["term"]: row["value"] for row in rows if row["split"] == "train"}
+        parts = [f"{name} {values[name]:.4g}" for name in LOGGED if name in values]
+        epoch = self.clock.ended(rows[0]["epoch"])
+        self.logger.info("%s: %s nats", epoch.told(), ", ".join(parts))

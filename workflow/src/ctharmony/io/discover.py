@@ -4,6 +4,7 @@ Run as `python -m ctharmony.cohort discover FOLDER --site NAME`.
 """
 
 import argparse
+import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from pathlib import Path
@@ -33,7 +34,7 @@ COLUMNS = (
     "manufacturer",
     "model_name",
 )
-NOTES = ("acquisition", "left_out")
+NOTES = ("study", "acquisition", "left_out")
 
 
 @quiet()
@@ -49,24 +50,29 @@ def discover(folder: Path, site: str, taken: Taken) -> pd.DataFrame:
         taken: what ingest would take (`Taken.from_config(config["ingest"])`).
 
     Returns:
-        COLUMNS, of which `spacing_mm` is slices x rows x columns, and NOTES: `acquisition` is equal
-        for reconstructions of the same raw data and empty where the headers do not tell, `left_out`
-        holds the reason, empty for what ingest would take.
+        COLUMNS, of which `spacing_mm` is slices x rows x columns, and NOTES: `study` and
+        `acquisition` are equal, in whatever folders, for scans of one study and for reconstructions
+        of the same raw data, `acquisition` is empty where the headers do not tell; `left_out` holds
+        the reason, empty for what ingest would take.
     """
     found = sorted(candidates(folder, taken), key=lambda row: (row["path"], row["series"]))
     _choose_within_studies(found, taken.rule.series_per_study)
-    people, acquired = (_numbers(row[key] for row in found) for key in ("person", "acquisition"))
+    people = _numbers(row["person"] for row in found)
     for number, row in enumerate(found, start=1):
         row["scan"] = f"{site}-s{number:03d}"
         row["subject"] = f"{site}-p{people[row['person']]:03d}"
-        known = row["acquisition"] is not None
-        row["acquisition"] = f"{site}-a{acquired[row['acquisition']]:03d}" if known else ""
+        row["study"], row["acquisition"] = _mark(row["study"]), _mark(row["acquisition"])
     return pd.DataFrame(found, columns=[*COLUMNS, *NOTES])
 
 
 def _numbers(names: Iterable[Hashable]) -> dict[Hashable, int]:
     """1, 2, ... by first appearance."""
     return {name: k for k, name in enumerate(dict.fromkeys(names), start=1)}
+
+
+def _mark(content: Hashable | None) -> str:
+    """The same for the same content, which it does not show; empty for None."""
+    return "" if content is None else hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
 def _choose_within_studies(rows: list[dict[str, Any]], count: int) -> None:

@@ -4,7 +4,7 @@ They see the same patches as the model and are told the site; decoding under the
 their harmonized scan. Nothing of the residual is carried over, which is what they show.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -22,6 +22,7 @@ from ctharmony.model.inference import (
     unpacked,
 )
 from ctharmony.model.networks import BiologyEncoder, Decoder
+from ctharmony.model.progress import Progress, Row
 from ctharmony.model.sampling import PatchSource, latent_draws
 from ctharmony.model.scans import ScanData
 from ctharmony.model.schedule import split_scans
@@ -151,15 +152,17 @@ def train_peer(
     settings: Settings,
     how: PeerSettings,
     seed: int,
+    on_epoch: Callable[[list[Row]], None] = lambda rows: None,
 ) -> TrainedPeer:
     """Fit a peer on the training scans of the reference sites.
 
     Args:
         name: conditional_vae or autoencoder_kl.
         scans: as for `training.train`.
-        settings: the model's, for patches and batches.
+        settings: the model's, for patches, batches and the length of an epoch.
         how: see `PeerSettings`.
         seed: everything random follows from it.
+        on_epoch: hears the row of the mean training loss (epoch, term, split, value, unit).
     """
     fitted, _ = split_scans(scans)
     sites = sorted({scan.site for scan in fitted})
@@ -168,15 +171,20 @@ def train_peer(
         torch.manual_seed(seed)
         network = PEERS[name](len(sites), how)
     optimizer = torch.optim.Adam(network.parameters(), lr=how.learning_rate)
-    side = grid_side(settings.network)
+    side, progress = grid_side(settings.network), Progress()
     for step in range(how.steps):
         batch = source.draw(seed, step)
         image = torch.cat([resampled(part, (side, side)) for part in batch.native])
         site = batch.site.repeat_interleave(len(batch.native[0]))
         draw = latent_draws(seed, step, len(batch.site))
         optimizer.zero_grad(set_to_none=True)
-        (_loss(network, image, site, how.beta, draw.generator) / side**2).backward()
+        loss = _loss(network, image, site, how.beta, draw.generator)
+        (loss / side**2).backward()
         optimizer.step()
+        progress.add({"loss": loss, "steps": torch.ones(())})
+        done, length = step + 1, settings.training.steps_per_epoch
+        if done % length == 0 or done == how.steps:
+            on_epoch(progress.epoch_rows(-(-done // length)))
     return TrainedPeer(network, sites, settings.network.grid_mm)
 
 

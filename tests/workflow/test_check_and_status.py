@@ -1,6 +1,7 @@
 """`check` and `status` against the real Snakemake, on studies of empty files."""
 
 import base64
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from ctharmony.commands import main
 from ctharmony.commands.estimates import Size, seconds_of
 from ctharmony.commands.plan import short_reason
-from ctharmony.commands.status import incomplete, set_aside, why
+from ctharmony.commands.status import incomplete, progress, set_aside, why
 from ctharmony.commands.study import open_study
 
 pytestmark = pytest.mark.workflow
@@ -72,6 +73,19 @@ def test_incomplete_marks_and_reasons_are_read(tmp_path):
     told = "Params have changed since last execution: a; Input files updated by another job: b, c"
     assert short_reason(told) == "Params have changed since last execution"
     assert short_reason("Input files updated by another job: b") == "an earlier stage runs again"
+
+
+def test_a_training_in_work_tells_its_epoch(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = Path("results/lung")
+    for rule, name in (("train", "factorised"), ("train_peer", "conditional_vae")):
+        log = Path("logs/lung", rule, f"{name}.log")
+        log.parent.mkdir(parents=True)
+        log.write_text("INFO epoch 2 of 7, 3:10 left: loss 5 nats\n")
+    for path in ("results/lung/models/factorised", "results/lung/peers/conditional_vae"):
+        assert progress(path, results) == f"{path}: epoch 2 of 7, 3:10 left"
+    for path in ("results/lung/models/other", "results/lung/ingested/a/b0000"):
+        assert progress(path, results) == path
 
 
 def test_models_and_peers_are_expected_to_take_their_own_steps(here):

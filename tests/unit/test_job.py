@@ -1,10 +1,21 @@
 """What ended a job is told in one sentence with the mend."""
 
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 
 from ctharmony.job import explain
+
+# what a script does first, and what OpenMP then says of itself as torch loads it
+BEGUN = """
+from types import SimpleNamespace
+from ctharmony.job import start_job
+start_job(SimpleNamespace(threads=2, log=[]))
+import torch
+"""
 
 
 @pytest.mark.parametrize(
@@ -25,3 +36,12 @@ from ctharmony.job import explain
 def test_errors_become_sentences(error, words):
     said = explain(error)
     assert said.startswith(words) and "\n" not in said
+
+
+@pytest.mark.parametrize(("own", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_leave_the_processor_unless_the_user_says_otherwise(own, policy):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+    given = {**clean, "OMP_DISPLAY_ENV": "true", **({"OMP_WAIT_POLICY": own} if own else {})}
+    code = [sys.executable, "-c", BEGUN]
+    done = subprocess.run(code, env=given, capture_output=True, text=True, check=True)
+    assert f"OMP_WAIT_POLICY = '{policy}'" in done.stderr

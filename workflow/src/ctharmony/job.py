@@ -28,6 +28,9 @@ def start_job(snakemake: Any) -> logging.Logger:
     """
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)
+    # threads that wait by spinning take the processor from those they wait for: on a busy machine
+    # a training then takes several times as long
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if snakemake.log:
         # processes that the first one started add to its log
         mode = "a" if FOLLOWER in os.environ or "LOCAL_RANK" in os.environ else "w"

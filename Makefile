@@ -10,10 +10,13 @@ SERVER ?= mlflow-server
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slurm test-real fuzz torture lint format mlflow mlflow-server clean
+.PHONY: help setup demo test test-slurm test-real fuzz torture lint format mlflow mlflow-server clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## set up .venv, once; every other target does so where it is missing
+	@echo "Ready: source $(BIN)/activate"
 
 demo: $(READY)  ## run the embedded demo study on all cores
 	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --workflow-profile workflow/profiles/default --logger ctharmony
@@ -56,7 +59,7 @@ clean:  ## remove results and logs of the demo
 # torch first and pinned: a looser request would fetch gigabytes of CUDA
 $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ctharmony needs Python >= 3.11: make PYTHON=python3.11 ..."; exit 2; }
-	@echo "Setting up $(VENV) (about two minutes, once)"
+	@echo "Setting up $(VENV) (two to six minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q -c constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
 	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'

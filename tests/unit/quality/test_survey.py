@@ -39,7 +39,7 @@ def test_a_scan_unlike_its_site_is_flagged_and_says_in_what():
     assert found.index[found["outlier"]].tolist() == ["north5"]
     row = found.loc["north5"]
     assert (row["measure"], row["value"]) == ("noise_sd_hu", 60)
-    assert "noise_sd_hu is 60 where its site's median is 11.25" in row["reason"]
+    assert "noise SD is 60 HU where its site's median is 11.25 HU" in row["reason"]
     assert (found.loc[~found["outlier"], "reason"] == "").all()
 
 

@@ -143,6 +143,10 @@ class LogHandler(RichHandler):
         except Exception:  # a display must never end a run
             self.handleError(record)
         super().emit(record)
+        if getattr(record, "event", None) is LogEvent.RUN_INFO:
+            # the plugin counts a job in work before there is one
+            for task in self.progress.tasks:
+                self.progress.update(task.id, active=0)
 
     def _note(self, event: LogEvent | None, record) -> None:
         """Tell the column of the time left of what begins and ends."""

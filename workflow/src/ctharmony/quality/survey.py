@@ -14,6 +14,18 @@ DISTANCES = {
     "js_nats": js,
     "wasserstein_hu": lambda p, q: wasserstein_1d(CENTRES_HU, p, q),
 }
+# words and unit of what a scan may stand out in; other columns keep their own name
+SPOKEN = {
+    "contrast_nats": ("contrast", "nats"),
+    "noise_sd_hu": ("noise SD", "HU"),
+    "nps_mean_per_mm": ("mean frequency of the noise", "/mm"),
+    "mtf50_per_mm": ("frequency of 50% modulation", "/mm"),
+    "air_offset_hu": ("offset of air", "HU"),
+    "fat_offset_hu": ("offset of fat", "HU"),
+    "soft_tissue_offset_hu": ("offset of soft tissue", "HU"),
+    "slice_correlation": ("correlation of neighbouring slices", ""),
+    "truncated_fraction": ("share of the image's border that the body touches", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,9 @@ def _worst(
     place = int(np.nanargmax(np.abs(z)))
     value, middle = float(values[index, place]), float(np.nanmedian(values[:, place]))
     outlier = bool(abs(z[place]) > how.outlier_z)
-    words = f"{names[place]} is {value:.4g} where its site's median is {middle:.4g}"
+    what, unit = SPOKEN.get(names[place], (names[place].replace("_", " "), ""))
+    told, usual = (f"{number:.4g} {unit}".strip() for number in (value, middle))
+    words = f"{what} is {told} where its site's median is {usual}"
     return {
         "outlier": outlier,
         "robust_z": float(z[place]),

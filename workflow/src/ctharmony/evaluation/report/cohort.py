@@ -19,6 +19,7 @@ from ctharmony.evaluation.report.blocks import (
 from ctharmony.evaluation.report.pictures import reduced
 from ctharmony.evaluation.report.record import Picture, ReportSettings, StudyRecord
 from ctharmony.evaluation.report.site_quality import divergence_blocks
+from ctharmony.evaluation.report.words import spoken
 
 MANY_SITES = 12  # more lines than this in one figure cannot be told apart
 CURVES = {
@@ -194,7 +195,7 @@ def registration_section(study: StudyRecord, settings: ReportSettings) -> Sectio
         section.blocks.append(drawing(figure, "Coverage of the template by site", caption))
     section.blocks.extend(_registration_pictures(study.registration_pictures, settings))
     if len(frame):
-        labels = {name: name.replace("_", " ") for name in frame.columns}
+        labels = {name: spoken(name) for name in frame.columns}
         section.blocks.append(
             table("Registration by scan", "One row per scan.", frame, labels, frame)
         )

@@ -76,7 +76,7 @@ def _rows(row: dict[str, Any]) -> list[list[str]]:
     """Label and text of everything that is known of a scan."""
     known = {name: value for name, value in row.items() if name not in KEYS and value == value}
     return [
-        [str(name).replace("_", " "), cell(value).text]
+        [spoken(name), cell(value).text]
         for name, value in known.items()
         if value is not None and str(value) != ""
     ]

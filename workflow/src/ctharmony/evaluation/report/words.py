@@ -80,9 +80,13 @@ PREFIXES = {
 }
 # ends of a factor's name that are its unit
 ENDINGS = {
-    " hu": " (HU)", " mm3": " (mm\u00b3)", " mm": " (mm)", " ml": " (ml)", " percent": " (%)",
+    " hu": " (HU)", " mm3": " (mm\u00b3)", " per mm": " (/mm)", " mm": " (mm)", " ml": " (ml)",
+    " percent": " (%)", " nats": " (nats)", " degrees": " (\u00b0)",
 }  # fmt: skip
-SHORT = {"laa950": "LAA-950", "cnn": "network"}
+SHORT = {
+    "laa950": "LAA-950", "cnn": "network", "sd": "SD", "mi": "mutual information", "kvp": "kVp",
+    "nps": "noise spectrum", "mtf50": "MTF 50%", "mtf10": "MTF 10%", "perc15": "Perc15",
+}  # fmt: skip
 UNITS = {
     "hu": "HU", "db": "dB", "1": "", "auc": "", "r2": "", "share": "", "ratio": "",
     "correlation": "", "probability": "", "dimensions": "",

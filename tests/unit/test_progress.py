@@ -39,6 +39,10 @@ def test_the_latest_sites_stand_on_the_line_of_the_whole():
         column.note(site)
     assert column.render(Task("Total Progress", 1.0)).plain == "d, c, a"
     assert column.render(Task("ingest", 1.0)).plain == ""
+    column.note("ge-lightspeed-plus-standard-axial")
+    assert (
+        column.render(Task("Total Progress", 1.0)).plain == "ge-lightspeed-plus-standard-axi\u2026"
+    )
 
 
 @pytest.fixture

@@ -47,9 +47,17 @@ def test_a_training_tells_its_own_time_and_a_failed_job_waits_again():
     left.start(1, "train", 0.0)
     assert left.seconds(100.0, {}) == pytest.approx(300.0)
     assert left.seconds(100.0, {1: 900.0}) == 900.0
-    assert left.seconds(1000.0, {}) == pytest.approx(40.0)
     left.fail(1)
     assert left.seconds(1000.0, {}) == pytest.approx(400.0)
+
+
+def test_a_job_that_is_overdue_makes_the_others_of_its_rule_longer():
+    left = Remaining({"harmonize": 3, "report": 1}, {"harmonize": 30.0, "report": 10.0}, lanes=1)
+    left.start(1, "harmonize", 0.0)
+    told = [left.seconds(now, {}) for now in (0.0, 20.0, 300.0)]
+    assert told[:2] == pytest.approx([100.0, 80.0])
+    # two more of five minutes each, and the report as much later
+    assert told[2] == pytest.approx(30.0 + 600.0 + 10.0 * 320.0 / 50.0)
 
 
 def test_epochs_are_logged_and_read_again(tmp_path, caplog, monkeypatch):

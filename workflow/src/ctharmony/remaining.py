@@ -108,9 +108,10 @@ class Remaining:
         Args:
             now: the time (s); told: seconds left of jobs that tell it themselves.
         """
-        left = {rule: self._waiting(rule) * self._typical(rule) for rule in self.counts}
+        usually = {rule: self._typical(rule, now) for rule in self.counts}
+        left = {rule: self._waiting(rule) * usually[rule] for rule in self.counts}
         for job, (rule, began) in self.working.items():
-            usual = self._typical(rule)
+            usual = usually.get(rule, 0.0)
             guess = max(usual - (now - began), LEAST * usual)
             left[rule] = left.get(rule, 0.0) + told.get(job, guess)
         serial = sum(seconds for rule, seconds in left.items() if rule in SERIAL)
@@ -120,14 +121,20 @@ class Remaining:
         busy = sum(each == rule for each, _ in self.working.values())
         return max(0, self.counts[rule] - len(self.took.get(rule, [])) - busy)
 
-    def _typical(self, rule: str) -> float:
-        """Seconds of a job: the mean of its rule's, else as expected at the pace so far."""
+    def _typical(self, rule: str, now: float) -> float:
+        """Seconds of a job: its rule's mean, else as expected at the pace so far; none under way
+        has taken longer."""
         done = self.took.get(rule)
-        if done:
-            return sum(done) / len(done)
-        spent = sum(map(sum, self.took.values()))
-        thought = sum(len(done) * self.expected.get(name, 0.0) for name, done in self.took.items())
-        return self.expected.get(rule, 0.0) * (spent + STEADY) / (thought + STEADY)
+        usual = sum(done) / len(done) if done else self.expected.get(rule, 0.0) * self._pace(now)
+        return max([usual, *(now - began for each, began in self.working.values() if each == rule)])
+
+    def _pace(self, now: float) -> float:
+        """What jobs have taken over what was expected of them, those that are overdue included."""
+        known = [(rule, took) for rule, times in self.took.items() for took in times]
+        busy = [(rule, now - began) for rule, began in self.working.values()]
+        known += [(rule, spent) for rule, spent in busy if spent > self.expected.get(rule, 0.0)]
+        thought = sum(self.expected.get(rule, 0.0) for rule, _ in known)
+        return (sum(spent for _, spent in known) + STEADY) / (thought + STEADY)
 
 
 class _Announced:

@@ -16,6 +16,7 @@ from snakemake_logger_plugin_rich.event_handler import prettyprint_rule
 from ctharmony.remaining import Epoch, Remaining, announced, clock, latest_epoch
 
 MOST_SITES = 3
+MOST_CHARACTERS = 32  # of their names together, so that the bar keeps its room
 TOTAL = "Total"  # begins the description of the line of the whole
 TRAINING = ("train", "train_peer")
 REREAD_SECONDS = 2.0
@@ -56,7 +57,9 @@ class SitesColumn(TextColumn):
 
     def render(self, task: Task) -> Text:
         """The sites, on the line of the whole."""
-        return Text(", ".join(self.sites) if TOTAL in str(task.description) else "", style="dim")
+        told = Text(", ".join(self.sites) if TOTAL in str(task.description) else "", style="dim")
+        told.truncate(MOST_CHARACTERS, overflow="ellipsis")
+        return told
 
 
 class LeftColumn(ProgressColumn):

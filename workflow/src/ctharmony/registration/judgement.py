@@ -59,11 +59,8 @@ def measure(fixed: Level, moving: Level, transform: np.ndarray) -> Evidence:
     places = voxels @ to_voxel[:3, :3].T + to_voxel[:3, 3]
     rows = torch.from_numpy(np.ascontiguousarray(places.T, dtype=np.float32))[None]
     values, _, inside = interpolate(grid, rows)
-    held = inside[0].numpy() > 0
-    if held.sum() < BINS**2:
-        return evidence_of(np.zeros((BINS, BINS)), int(held.sum()), held.size)
-    joint = joint_of_ranks(known[held], values[0].numpy()[held])
-    return evidence_of(joint, int(held.sum()), held.size)
+    joints, held = joints_of_ranks(torch.from_numpy(known), values, inside > 0)
+    return evidence_of(joints[0].double().numpy(), int(held[0]), len(known))
 
 
 def body_sample(level: Level) -> tuple[np.ndarray, np.ndarray]:
@@ -83,10 +80,25 @@ def evidence_of(joint: np.ndarray, held: int, asked: int) -> Evidence:
     return Evidence(nats, corrected / max(entropy(joint.sum(axis=1)), 1e-9), held / asked)
 
 
-def joint_of_ranks(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(32, 32) counts of two samples (n,), each in bins that hold equally many each."""
-    cells = _rank_bins(first) * BINS + _rank_bins(second)
-    return np.bincount(cells, minlength=BINS**2).reshape(BINS, BINS).astype(np.float64)
+def joints_of_ranks(
+    known: torch.Tensor, values: torch.Tensor, held: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Counts of each row's two samples, either in bins that hold equally many each.
+
+    Args:
+        known: (N,) fixed intensities.
+        values: (R, N) moving ones.
+        held: (R, N) bool.
+
+    Returns:
+        (R, 32, 32) counts, and (R,) how many samples each row holds.
+    """
+    count = held.sum(1)
+    one = _rank_bins(known.expand_as(values), held, count)
+    cells = (one * BINS + _rank_bins(values, held, count)).where(held, BINS**2)
+    joints = torch.zeros(len(values), BINS**2 + 1, dtype=torch.int64, device=values.device)
+    joints.scatter_add_(1, cells, torch.ones_like(cells))
+    return joints[:, :-1].reshape(-1, BINS, BINS), count
 
 
 def confidence(evidence: Evidence, agreement: float, settings: RegistrationSettings) -> float:
@@ -139,7 +151,8 @@ def _doubts(
     return "ok", ""
 
 
-def _rank_bins(values: np.ndarray) -> np.ndarray:
-    ordered = np.sort(values)
-    edges = ordered[(np.arange(1, BINS) * values.size) // BINS]
-    return np.searchsorted(edges, values, side="right")
+def _rank_bins(values: torch.Tensor, held: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    ordered = values.where(held, torch.inf).sort(dim=1).values
+    parts = torch.arange(1, BINS, device=values.device)
+    edges = ordered.gather(1, (parts * count[:, None]) // BINS)
+    return torch.searchsorted(edges, values.contiguous(), right=True)

@@ -11,7 +11,7 @@ import torch
 
 from ctharmony.information.arithmetic import BY_ROW
 from ctharmony.registration.grids import GridRows, interpolate, thickened
-from ctharmony.registration.judgement import BINS, Evidence, body_sample, evidence_of
+from ctharmony.registration.judgement import Evidence, body_sample, evidence_of, joints_of_ranks
 from ctharmony.registration.objective import Alignment, align
 from ctharmony.registration.optimiser import Ascent, ascend
 from ctharmony.registration.pyramid import Level
@@ -112,31 +112,3 @@ def _align(
     names = ("value", "overlap", "gradient", "curvature")
     columns = ([getattr(part, name) for part in parts] for name in names)
     return Alignment(*(None if c[0] is None else torch.cat(c) for c in columns))
-
-
-def joints_of_ranks(
-    known: torch.Tensor, values: torch.Tensor, held: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`judgement.joint_of_ranks` of each row, of the samples that it holds.
-
-    Args:
-        known: (N,) fixed intensities.
-        values: (R, N) moving ones.
-        held: (R, N) bool.
-
-    Returns:
-        (R, 32, 32) counts, and (R,) how many samples each row holds.
-    """
-    count = held.sum(1)
-    one = _rank_bins(known.expand_as(values), held, count)
-    cells = (one * BINS + _rank_bins(values, held, count)).where(held, BINS**2)
-    joints = torch.zeros(len(values), BINS**2 + 1, dtype=torch.int64, device=values.device)
-    joints.scatter_add_(1, cells, torch.ones_like(cells))
-    return joints[:, :-1].reshape(-1, BINS, BINS), count
-
-
-def _rank_bins(values: torch.Tensor, held: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
-    ordered = values.where(held, torch.inf).sort(dim=1).values
-    parts = torch.arange(1, BINS, device=values.device)
-    edges = ordered.gather(1, (parts * count[:, None]) // BINS)
-    return torch.searchsorted(edges, values.contiguous(), right=True)

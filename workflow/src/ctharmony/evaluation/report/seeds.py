@@ -91,12 +91,12 @@ def spread(group: SeedGroup, metric: str, stage: str) -> Spread | None:
     return Spread(float(values.mean()), float(values.std(ddof=1)), *ends, len(known), known[0].unit)
 
 
-def seed_tables(models: Sequence[ModelRecord]) -> list[Table]:
+def seed_tables(groups: Sequence[SeedGroup]) -> list[Table]:
     """A table for each group: mean, SD and range of every measure over the seeds."""
     labels = {"measure": "measure", "of": "of", "mean": "mean", "sd": "SD", "low": "lowest",
               "high": "highest", "unit": "unit", "n": "seeds"}  # fmt: skip
     found = []
-    for group in seed_groups(models):
+    for group in groups:
         frame = pd.DataFrame(_rows(group))
         if len(frame):
             names = ", ".join(model.name for model in group.models)

@@ -36,12 +36,13 @@ def sweep_section(study: StudyRecord) -> Section | None:
         found = {k: estimate(model.metrics, k, OURS, stage) for k, stage in COMPARED.items()}
         values = {k: np.nan if v is None else v.value for k, v in found.items()}
         rows.append({"model": model.name, **spent, **values})
-    section.blocks.append(_plane(rows, seed_groups(study.models)))
+    groups = seed_groups(study.models)
+    section.blocks.append(_plane(rows, groups))
     frame = pd.DataFrame(rows)
     labels = {"model": "model", "rate": "rate (nats)", "distortion": "distortion (nats)"}
     labels |= {name: metric_label(name) for name in COMPARED}
     section.blocks.append(table("Models", "One row per model.", frame, labels, frame))
-    section.blocks.extend(seed_tables(study.models))
+    section.blocks.extend(seed_tables(groups))
     return section
 
 

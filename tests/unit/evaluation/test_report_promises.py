@@ -97,7 +97,7 @@ def test_every_scan_has_a_page_with_what_is_known(scanned):
     text, pages = scan_section(scanned, HOW).blocks
     first, second = pages.data
     assert first["name"] == "alpine / a1" and not first["pictures"]
-    assert ["noise sd hu", "12.0"] in first["parts"][0]["rows"]
+    assert ["noise SD (HU)", "12.0"] in first["parts"][0]["rows"]
     assert not any("noise" in label for label, _ in second["parts"][0]["rows"])
     assert [part["title"] for part in second["parts"]] == ["Quality", "Latents, plain"]
     assert [name for name, _ in second["pictures"]][:2] == ["as scanned", "harmonized"]

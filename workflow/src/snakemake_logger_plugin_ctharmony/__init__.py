@@ -20,6 +20,7 @@ MOST_CHARACTERS = 32  # of their names together, so that the bar keeps its room
 TOTAL = "Total"  # begins the description of the line of the whole
 TRAINING = ("train", "train_peer")
 REREAD_SECONDS = 2.0
+REDRAWN_PER_SECOND = 1
 
 
 class PaceColumn(ProgressColumn):
@@ -131,6 +132,8 @@ class LogHandler(RichHandler):
         super().__post_init__()
         self.pace, self.left, self.sites = PaceColumn(), LeftColumn(), SitesColumn()
         self.counts: dict[str, int] = {}
+        # drawn more often, the display would take a tenth of a core from the work that it shows
+        self.live_display.refresh_per_second = REDRAWN_PER_SECOND
         self.progress.columns = (*self.progress.columns, self.pace, self.left, self.sites)
 
     def emit(self, record) -> None:

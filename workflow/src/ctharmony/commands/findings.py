@@ -54,7 +54,8 @@ def missing(found: list[FoundSite], roles: dict[str, str], study: StudyFiles) ->
     if few:
         lines.append(
             f"fewer than {FEW_PROBED} subjects at {_named(few, used)}: enough to harmonize, but "
-            "the site probes will say 'cannot be answered'"
+            "the site probes will say 'cannot be answered', and what is a patient's own (contrast "
+            "agent, dense bone) passes for the scanner's: compare like with like, or add scans"
         )
     if not any("paired_scan" in row for site in study.cohort.sites.values() for row in site.rows):
         lines.append(

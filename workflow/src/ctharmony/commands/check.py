@@ -121,7 +121,7 @@ def _print_plan(console: Console, study: StudyFiles, jobs: dict[str, int], neede
     console.print(
         f"{size.scans} scans ({size.megavoxels:.0f} million voxels) at "
         f"{len(study.cohort.sites)} sites, {sum(jobs.values())} jobs: about {duration(wall)} on "
-        f"{cores} cores, {amount(needed)} in {study.results}{stays}",
+        f"{cores} idle cores, {amount(needed)} in {study.results}{stays}",
         highlight=False,
         soft_wrap=True,
     )

@@ -55,9 +55,10 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, help="folder to make; its name is the study's")
     take_data(parser)
     parser.add_argument("--query", nargs="*", default=[], metavar="SITE", help=QUERY_HELP)
-    parser.add_argument("--target", help="reference site to look like (default: the one of most)")
+    parser.add_argument("--target", metavar="SITE", help=TARGET_HELP)
 
 
+TARGET_HELP = "reference site to look like (default: of most scans; of equals, of most pairs)"
 QUERY_HELP = "sites that are onboarded with the network frozen; all others train the model"
 
 

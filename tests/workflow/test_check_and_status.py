@@ -64,6 +64,14 @@ def test_status_shows_done_set_aside_cut_short_and_to_do(here, capsys):
     assert begun in said.partition("Cut short")[2]
     row = next(line.split() for line in said.splitlines() if line.strip().startswith("ingest"))
     assert row[1:] == ["1", "1", "0", "2"]
+    assert "Continue: snakemake --cores all" in said
+
+
+def test_status_does_not_ask_for_a_second_run_beside_the_first(here, capsys, monkeypatch):
+    monkeypatch.setattr("ctharmony.commands.status.runs_here", lambda folder: True)
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "A run is at work in this folder" in said and "Continue" not in said
 
 
 def test_incomplete_marks_and_reasons_are_read(tmp_path):

@@ -44,12 +44,17 @@ def run(given: argparse.Namespace) -> int:
     title = "In work" if alive else "Cut short (the next run does them again)"
     _list(console, title, [progress(path, study.results) for path in unfinished])
     _list(console, "Would run again, and why", why(pending))
-    if pending:
-        console.print(f"Continue: {run_command(study)}", highlight=False, soft_wrap=True)
-    else:
-        report = study.results / "report.html"
-        console.print(f"Everything is done. Report: {report}", highlight=False, soft_wrap=True)
+    console.print(_next(study, bool(pending), alive), highlight=False, soft_wrap=True)
     return 0
+
+
+def _next(study: StudyFiles, pending: bool, alive: bool) -> str:
+    """What the user does now; a second run beside the first would be refused."""
+    if not pending:
+        return f"Everything is done. Report: {study.results / 'report.html'}"
+    if alive:
+        return "A run is at work in this folder and goes on by itself."
+    return f"Continue: {run_command(study)}"
 
 
 def stages_table(

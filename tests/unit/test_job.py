@@ -1,10 +1,11 @@
-"""What ended a job is told in one sentence with the mend."""
+"""What ended a job is told in one sentence with the mend; a job ends with its Snakemake."""
 
 import errno
 import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from ctharmony.job import explain
@@ -16,6 +17,8 @@ from ctharmony.job import start_job
 start_job(SimpleNamespace(threads=2, log=[]))
 import torch
 """
+JOB = "from ctharmony.job import end_with_parent as e; e(); print(1, flush=True); input()"
+PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,13 @@ def test_waiting_threads_leave_the_processor_unless_the_user_says_otherwise(own,
     code = [sys.executable, "-c", BEGUN]
     done = subprocess.run(code, env=given, capture_output=True, text=True, check=True)
     assert f"OMP_WAIT_POLICY = '{policy}'" in done.stderr
+
+
+def test_a_job_ends_when_its_snakemake_is_killed():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", PARENT, JOB], **pipes) as parent:
+        assert parent.stdout.read(1) == b"1"
+        (job,) = psutil.Process(parent.pid).children()
+        parent.kill()
+        gone, _ = psutil.wait_procs([job], timeout=30)
+        assert gone == [job]

@@ -1,15 +1,19 @@
 """SIGKILL at random moments: a rerun ends as if nothing had happened, byte for byte.
 
-CTHARMONY_KILLS sets how many (`make torture`: 200). The rerun has one core where the undisturbed
-run had two, so the bytes do not depend on that either.
+CTHARMONY_KILLS sets how many (`make torture`: 200). A killed run goes on from where it was; one that
+got to its end is compared and begun anew. The last run has one core where the undisturbed one had
+two, so the bytes do not depend on that either.
 """
 
 import os
 import random
+import re
 import shutil
 import signal
 import time
+from collections import Counter
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -17,11 +21,14 @@ from small_study import finished_small_study, small_study
 
 pytestmark = pytest.mark.workflow
 KILLS = int(os.environ.get("CTHARMONY_KILLS", "10"))
-LONGEST_SECONDS = 6.0
 # in CI the first stages, with their many processes; all of them in the long run
 STAGES = ("--until", "register") if KILLS <= 10 else ()
 BELOW = ("simulated", "truth", "ingested", "template", "registered") if STAGES else ()
 ABOUT_THE_RUN = ("benchmarks/", "mlflow/")
+SCRIPT = re.compile(r"/\.snakemake/scripts/\w+\.(\w+)\.py$")
+# a job is hit anywhere in its time; some are left to end, or no run would ever get on
+BEYOND_THE_END = 1.3
+SECONDS_UNKNOWN = 5.0
 
 
 def written(study) -> dict[str, str]:
@@ -30,51 +37,102 @@ def written(study) -> dict[str, str]:
     return {name: value for name, value in found.items() if not name.startswith(ABOUT_THE_RUN)}
 
 
-def kill_something(process, rng: random.Random) -> str:
-    """SIGKILL the whole run, or one of its jobs; `missed` where it had just ended."""
+def seconds_of_stages(study) -> dict[str, float]:
+    """How long a job of each rule took, of several the shortest."""
+    found: dict[str, float] = {}
+    for path in sorted((study.results / "benchmarks").rglob("*.tsv")):
+        stage = path.relative_to(study.results / "benchmarks").parts[0]
+        seconds = float(pd.read_csv(path, sep="\t").s.iloc[0])
+        found[stage] = min(seconds, found.get(stage, seconds))
+    return found
+
+
+def jobs_of(process) -> dict[psutil.Process, str]:
+    """The processes below a running Snakemake, each with the stage it works for."""
+    found: dict[psutil.Process, str] = {}
     try:
-        jobs = psutil.Process(process.pid).children(recursive=True)
-        if jobs and rng.random() < 0.5:
-            rng.choice(jobs).kill()
-            return "job"
-        os.killpg(process.pid, signal.SIGKILL)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return "missed"
-    return "run"
+        for child in psutil.Process(process.pid).children(recursive=True):
+            named = SCRIPT.search(" ".join(child.cmdline()))
+            stage = named[1] if named else found.get(child.parent(), "")
+            if stage:
+                found[child] = stage
+    except psutil.NoSuchProcess:
+        pass
+    return found
 
 
-def disturb(study, kills: int, rng: random.Random) -> dict[str, int]:
-    """Run again and again with kills at random moments; counts of what was hit."""
-    hit = {"run": 0, "job": 0, "missed": 0, "rounds": 0}
-    while hit["run"] + hit["job"] < kills:
-        hit["rounds"] += 1
-        process = study.start(*STAGES)
-        locks = study.folder / ".snakemake" / "locks"
-        # it locks its folder when planning is over; a kill before that would disturb nothing
-        while process.poll() is None and not any(locks.glob("*")):
+def wait_for_a_moment(process, rng: random.Random, seconds: dict[str, float]) -> None:
+    """Wait until jobs run, and then for a random part of the time of the longest of them."""
+    while process.poll() is None and not (jobs := jobs_of(process)):
+        time.sleep(0.05)
+    if process.poll() is None:
+        longest = max(seconds.get(stage, SECONDS_UNKNOWN) for stage in jobs.values())
+        end = time.monotonic() + rng.uniform(0, BEYOND_THE_END * longest)
+        while process.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
-        while process.poll() is None and hit["run"] + hit["job"] < kills:
-            time.sleep(rng.uniform(0.2, LONGEST_SECONDS))
-            if process.poll() is None:
-                hit[kill_something(process, rng)] += 1
+
+
+def kill_something(process, rng: random.Random) -> tuple[str, str] | None:
+    """SIGKILL all at once, Snakemake alone or one of its jobs; what was hit, and in which stage."""
+    jobs = jobs_of(process)
+    stage = rng.choice(sorted(jobs.values())) if jobs else "between jobs"
+    kind = rng.choice(["all", "snakemake", "job", "job"])
+    try:
+        if kind == "job" and jobs:
+            rng.choice([job for job, of in jobs.items() if of == stage]).kill()
+        elif kind == "snakemake":
+            process.kill()
+        else:
+            kind = "all"
+            os.killpg(process.pid, signal.SIGKILL)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return None
+    return kind, stage
+
+
+def disturb(study, kills: int, rng: random.Random, seconds) -> tuple[Counter, list[dict]]:
+    """Run again and again with kills at random moments: what was hit, and what whole runs wrote."""
+    hit: Counter = Counter()
+    ends = []
+    while hit.total() < kills:
+        process = study.start(*STAGES)
+        while process.poll() is None and hit.total() < kills:
+            wait_for_a_moment(process, rng, seconds)
+            if process.poll() is None and (what := kill_something(process, rng)):
+                hit[what] += 1
+                print(*what, flush=True)
         process.wait()
+        hit_at_the_end = process.returncode != 0
         # what `--unlock` does, without the seconds of another start
-        shutil.rmtree(locks, ignore_errors=True)
-        if process.returncode == 0:
+        shutil.rmtree(study.folder / ".snakemake" / "locks", ignore_errors=True)
+        if not hit_at_the_end:
+            ends.append(written(study))
             shutil.rmtree(study.results)
-    return hit
+    return hit, ends
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> dict[str, list[str]]:
+    """Files that are lost, doubled or of other bytes."""
+    both = before.keys() & after.keys()
+    return {
+        "lost": sorted(before.keys() - after.keys()),
+        "doubled": sorted(after.keys() - before.keys()),
+        "differing": sorted(name for name in both if before[name] != after[name]),
+    }
 
 
 def test_killed_at_random_moments_ends_as_if_undisturbed(tmp_path, shared_folder):
-    undisturbed = written(finished_small_study(tmp_path / "whole", shared_folder))
+    whole = finished_small_study(tmp_path / "whole", shared_folder)
+    undisturbed, seconds = written(whole), seconds_of_stages(whole)
     study = small_study(tmp_path / "killed")
-    hit = disturb(study, KILLS, random.Random(20261122))
+    hit, ends = disturb(study, KILLS, random.Random(20261122), seconds)
     study.options = ["--cores", "1"]
     study.finish(*STAGES)
-    after = written(study)
-    names = undisturbed.keys() | after.keys()
-    lost, doubled = undisturbed.keys() - after.keys(), after.keys() - undisturbed.keys()
-    differing = [name for name in names if undisturbed.get(name) != after.get(name)]
-    print({**hit, "files": len(undisturbed), "lost": len(lost), "doubled": len(doubled),
-           "differing": len(differing)})  # fmt: skip
-    assert differing == []
+    found = [differences(undisturbed, end) for end in (*ends, written(study))]
+    kinds = Counter({kind: 0 for kind, _ in hit})
+    for (kind, _), count in hit.items():
+        kinds[kind] += count
+    print({"kills": dict(kinds), "whole runs": len(found), "files": len(undisturbed)})
+    print({" ".join(what): count for what, count in sorted(hit.items())})
+    print({name: sum(len(one[name]) for one in found) for name in ("lost", "doubled", "differing")})
+    assert found == [{"lost": [], "doubled": [], "differing": []}] * len(found)

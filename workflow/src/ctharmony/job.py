@@ -1,5 +1,6 @@
 """What every script does first: its log, its threads, its processes on other nodes."""
 
+import ctypes
 import errno
 import logging
 import os
@@ -17,6 +18,7 @@ MENDS = {
     errno.EACCES: "writing is not allowed; correct the folder's owner or mode",
 }
 FOLLOWER = "CTHARMONY_STARTED_BY_SRUN"
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux' prctl
 OF_THE_JOB = ("SLURM_JOB_ID", "SLURM_JOBID", "SLURM_CONF", "SLURM_CLUSTER_NAME")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -26,6 +28,7 @@ def start_job(snakemake: Any) -> logging.Logger:
 
     Call it before the first import of torch, numba or scikit-learn that should obey.
     """
+    end_with_parent()
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)
     # threads that wait by spinning take the processor from those they wait for: on a busy machine
@@ -43,6 +46,15 @@ def start_job(snakemake: Any) -> logging.Logger:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(snakemake.threads)
     return logging.getLogger("ctharmony")
+
+
+def end_with_parent() -> None:
+    """Get SIGTERM when the process that started this one ends (Linux).
+
+    A job whose Snakemake was killed would otherwise go on writing beside the rerun's job.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def tell_and_end(kind: type[BaseException], error: BaseException, trace: Any) -> None:

@@ -29,7 +29,7 @@ test-slurm: $(READY)  ## run the tests against a real Slurm on loopback (needs D
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests/slurm
 
 torture: $(READY)  ## kill small studies at KILLS (200) random moments and compare every byte
-	@PATH="$(CURDIR)/$(BIN):$$PATH" CTHARMONY_KILLS=$(KILLS) python -m pytest -q -s tests/workflow/test_kills.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" CTHARMONY_KILLS=$(KILLS) python -m pytest -q -s --timeout 0 tests/workflow/test_kills.py
 
 test-real: $(READY)  ## run the study over the real scans in CTHARMONY_REAL_DATA
 	@test -n "$(CTHARMONY_REAL_DATA)" || { echo "set CTHARMONY_REAL_DATA to the folder of real scans"; exit 2; }

@@ -1,8 +1,8 @@
 """SIGKILL at random moments: a rerun ends as if nothing had happened, byte for byte.
 
-CTHARMONY_KILLS sets how many (`make torture`: 200). A killed run goes on from where it was; one that
-got to its end is compared and begun anew. The last run has one core where the undisturbed one had
-two, so the bytes do not depend on that either.
+CTHARMONY_KILLS sets how many (`make torture`: 200). A killed run goes on from where it was; one
+that got to its end is compared and begun anew. The last run has one core where the undisturbed one
+had two, so the bytes do not depend on that either.
 """
 
 import os
@@ -90,8 +90,9 @@ def kill_something(process, rng: random.Random) -> tuple[str, str] | None:
     return kind, stage
 
 
-def disturb(study, kills: int, rng: random.Random, seconds) -> tuple[Counter, list[dict]]:
-    """Run again and again with kills at random moments: what was hit, and what whole runs wrote."""
+def disturb(study, kills: int, rng: random.Random, whole) -> tuple[Counter, list[dict]]:
+    """Run again and again with kills at random moments: what was hit, and what each end lacks."""
+    undisturbed, seconds = written(whole), seconds_of_stages(whole)
     hit: Counter = Counter()
     ends = []
     while hit.total() < kills:
@@ -100,15 +101,16 @@ def disturb(study, kills: int, rng: random.Random, seconds) -> tuple[Counter, li
             wait_for_a_moment(process, rng, seconds)
             if process.poll() is None and (what := kill_something(process, rng)):
                 hit[what] += 1
-                print(*what, flush=True)
         process.wait()
-        hit_at_the_end = process.returncode != 0
         # what `--unlock` does, without the seconds of another start
         shutil.rmtree(study.folder / ".snakemake" / "locks", ignore_errors=True)
-        if not hit_at_the_end:
-            ends.append(written(study))
+        if process.returncode == 0:
+            ends.append(differences(undisturbed, written(study)))
+            print(hit.total(), "kills, at the end of a run:", ends[-1], flush=True)
             shutil.rmtree(study.results)
-    return hit, ends
+    study.options = ["--cores", "1"]
+    study.finish(*STAGES)
+    return hit, [*ends, differences(undisturbed, written(study))]
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> dict[str, list[str]]:
@@ -123,16 +125,12 @@ def differences(before: dict[str, str], after: dict[str, str]) -> dict[str, list
 
 def test_killed_at_random_moments_ends_as_if_undisturbed(tmp_path, shared_folder):
     whole = finished_small_study(tmp_path / "whole", shared_folder)
-    undisturbed, seconds = written(whole), seconds_of_stages(whole)
     study = small_study(tmp_path / "killed")
-    hit, ends = disturb(study, KILLS, random.Random(20261122), seconds)
-    study.options = ["--cores", "1"]
-    study.finish(*STAGES)
-    found = [differences(undisturbed, end) for end in (*ends, written(study))]
-    kinds = Counter({kind: 0 for kind, _ in hit})
+    hit, ends = disturb(study, KILLS, random.Random(20261122), whole)
+    kinds: Counter = Counter()
     for (kind, _), count in hit.items():
         kinds[kind] += count
-    print({"kills": dict(kinds), "whole runs": len(found), "files": len(undisturbed)})
+    found = {name: sum(len(end[name]) for end in ends) for name in ends[0]}
+    print({"files": len(written(whole)), "ends": len(ends), "kills": dict(kinds), **found})
     print({" ".join(what): count for what, count in sorted(hit.items())})
-    print({name: sum(len(one[name]) for one in found) for name in ("lost", "doubled", "differing")})
-    assert found == [{"lost": [], "doubled": [], "differing": []}] * len(found)
+    assert all(end == {"lost": [], "doubled": [], "differing": []} for end in ends), ends

@@ -40,8 +40,8 @@ NODES = """\
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=4 RealMemory=12000
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=4 RealMemory=12000 Gres=gpu:1
 PartitionName=main Nodes=n[1-2] Default=YES PriorityTier=5 DefaultTime=10 PreemptMode=off
-PartitionName=spare Nodes=n1 PriorityTier=1 DefaultTime=10 PreemptMode=REQUEUE
-PartitionName=urgent Nodes=n1 PriorityTier=9 DefaultTime=10 PreemptMode=off
+PartitionName=spare Nodes=n2 PriorityTier=1 DefaultTime=10 PreemptMode=REQUEUE
+PartitionName=urgent Nodes=n2 PriorityTier=9 DefaultTime=10 PreemptMode=off
 """
 ACCOUNTING = """\
 AccountingStorageType=accounting_storage/slurmdbd

@@ -22,8 +22,8 @@ demo: $(READY)  ## run the embedded demo study on all cores
 	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --workflow-profile workflow/profiles/default --logger ctharmony
 	@printf 'Report:    %s\nMLflow UI: %s\n' results/demo/report.html 'make mlflow'
 
-test: $(READY)  ## run the tests but those marked long (test-slurm)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q -m "not long" -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
+test: $(READY)  ## run the tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 
 test-slurm: $(READY)  ## run the tests against a real Slurm on loopback (needs Debian's packages: .ci/run)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -q tests/slurm

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -96,23 +97,6 @@ def test_second_run_has_nothing_to_do(finished_study):
     assert "Nothing to be done" in finished_study.finish()
 
 
-def test_a_new_query_site_reruns_only_its_own_jobs(finished_study):
-    study = finished_study
-    before = study.fingerprints()
-    study.manifests["meadow"] = ("query", "meadow", simulated_rows("meadow", "query", study.config))
-    study.write()
-    own = {"simulate": 1, "ingest": 1, "register": 1, "adapt": 1, "baseline": 1, "harmonize": 1}
-    expected = {**own, "features": 2, **dict.fromkeys(AGGREGATES, 1), "study": 1}
-    assert study.planned() == expected
-    study.finish()
-    after = study.fingerprints()
-    redone = tuple(f"benchmarks/{stage}/" for stage in AGGREGATES)
-    aggregates = ("survey/", "evaluation/", "packages/", "report.html", "mlflow/", *redone)
-    kept = {name: value for name, value in before.items() if not name.startswith(aggregates)}
-    assert {name: after.get(name) for name in kept} == kept
-    assert "meadow" in set(metrics_of(study).site)
-
-
 def hospital_rows(archive, series, canaries) -> list[dict]:
     """A DICOM series and a broken file of an archive that names its patient wherever it can."""
     named = archive / canaries.text()
@@ -127,18 +111,43 @@ def hospital_rows(archive, series, canaries) -> list[dict]:
     ]
 
 
-def test_a_hospitals_scans_come_in_and_leave_no_trace_of_patients(
-    finished_study, tmp_path, monkeypatch
-):
-    study, canaries = finished_study, Canaries()
-    key = tmp_path / "key"
+@pytest.fixture(scope="module")
+def joined(finished_study, tmp_path_factory):
+    """The study after two query sites joined in one run: meadow, and a hospital whose files are
+    full of canaries. Beside it what was there before, what meadow alone plans, what the run said.
+    """
+    study, canaries, folder = finished_study, Canaries(), tmp_path_factory.mktemp("hospital")
+    before = study.fingerprints()
+    study.manifests["meadow"] = ("query", "meadow", simulated_rows("meadow", "query", study.config))
+    study.write()
+    planned = study.planned()
+    key = folder / "key"
     key.write_text(canaries.text() * 4)
-    monkeypatch.setenv("CTHARMONY_UID_KEY_FILE", str(key))
+    study.environment = {"CTHARMONY_UID_KEY_FILE": str(key)}
     series = sorted((study.results / "simulated/summit/b0000/dicom").iterdir())[0]
-    rows = hospital_rows(tmp_path / canaries.text(), series, canaries)
-    study.manifests["visitor"] = ("query", None, rows)
+    study.manifests["visitor"] = (
+        "query", None, hospital_rows(folder / canaries.text(), series, canaries)
+    )  # fmt: skip
     study.write()
     said = study.finish()
+    study.environment = {}
+    return SimpleNamespace(study=study, before=before, planned=planned, said=said)
+
+
+def test_a_new_query_site_reruns_only_its_own_jobs(joined):
+    own = {"simulate": 1, "ingest": 1, "register": 1, "adapt": 1, "baseline": 1, "harmonize": 1}
+    expected = {**own, "features": 2, **dict.fromkeys(AGGREGATES, 1), "study": 1}
+    assert joined.planned == expected
+    after = joined.study.fingerprints()
+    redone = tuple(f"benchmarks/{stage}/" for stage in AGGREGATES)
+    aggregates = ("survey/", "evaluation/", "packages/", "report.html", "mlflow/", *redone)
+    kept = {name: value for name, value in joined.before.items() if not name.startswith(aggregates)}
+    assert {name: after.get(name) for name in kept} == kept
+    assert "meadow" in set(metrics_of(joined.study).site)
+
+
+def test_a_hospitals_scans_come_in_and_leave_no_trace_of_patients(joined):
+    study = joined.study
     scans = pd.read_csv(
         study.results / "ingested/visitor/b0000/scans.tsv", sep="\t", index_col="scan"
     )
@@ -149,7 +158,7 @@ def test_a_hospitals_scans_come_in_and_leave_no_trace_of_patients(
     sidecar = json.loads((study.results / "ingested/visitor/b0000/visitor-1.json").read_text())
     assert sidecar["StudyInstanceUID"].startswith("2.25.")
     for place in (study.results, study.folder / "logs", study.folder / ".snakemake"):
-        assert leaks(everything_written(place, said)) == []
+        assert leaks(everything_written(place, joined.said)) == []
 
 
 def test_other_divergences_by_one_key(finished_study):

@@ -21,9 +21,11 @@ from small_study import finished_small_study, small_study
 
 pytestmark = pytest.mark.workflow
 KILLS = int(os.environ.get("CTHARMONY_KILLS", "10"))
-# in CI the first stages, with their many processes; all of them in the long run
-STAGES = ("--until", "register") if KILLS <= 10 else ()
-BELOW = ("simulated", "truth", "ingested", "template", "registered") if STAGES else ()
+# in CI the first stages, with their many processes, and a killed job ends the run; in the long run
+# all stages, and a killed job is tried again
+SHORT = KILLS <= 10
+OPTIONS = ("--until", "register") if SHORT else ("--retries", "20")
+BELOW = ("simulated", "truth", "ingested", "template", "registered") if SHORT else ()
 ABOUT_THE_RUN = ("benchmarks/", "mlflow/")
 SCRIPT = re.compile(r"/\.snakemake/scripts/\w+\.(\w+)\.py$")
 # a job is hit anywhere in its time; some are left to end, or no run would ever get on
@@ -107,11 +109,12 @@ def disturb(study, kills: int, rng: random.Random, whole) -> tuple[Counter, list
     hit: Counter = Counter()
     ends = []
     while hit.total() < kills:
-        process = study.start(*STAGES)
+        process = study.start(*OPTIONS)
         while process.poll() is None and hit.total() < kills:
             wait_for_a_moment(process, rng, seconds)
             if process.poll() is None and (what := kill_something(process, rng)):
                 hit[what] += 1
+                print(hit.total(), *what, flush=True)
         process.wait()
         # what `--unlock` does, without the seconds of another start
         shutil.rmtree(study.folder / ".snakemake" / "locks", ignore_errors=True)
@@ -120,7 +123,7 @@ def disturb(study, kills: int, rng: random.Random, whole) -> tuple[Counter, list
             print(hit.total(), "kills, at the end of a run:", ends[-1], flush=True)
             shutil.rmtree(study.results)
     study.options = ["--cores", "1"]
-    study.finish(*STAGES)
+    study.finish(*OPTIONS)
     return hit, [*ends, differences(undisturbed, written(study))]
 
 

@@ -41,6 +41,17 @@ def test_a_model_is_read_as_it_was_written_and_twice_gives_the_same_bytes(
     assert all(torch.equal(again.state()[key], value) for key, value in model.state().items())
 
 
+def test_one_flipped_bit_of_the_weights_is_noticed(scans, settings, tmp_path):
+    model = Trainer(scans, settings, 2, Hooks()).trained()
+    write_model(tmp_path, model, model_card(model, scans, [], 2))
+    path = tmp_path / "weights.safetensors"
+    damaged = bytearray(path.read_bytes())
+    damaged[-100] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"weights.safetensors is damaged: .* remove the folder"):
+        read_model(tmp_path)
+
+
 def test_a_checkpoint_goes_to_disk_and_back(scans, settings, tmp_path):
     folder = CheckpointFolder(tmp_path / "here", LOGGER)
     assert folder.load(settings.to_dict(), 2) is None

@@ -1,5 +1,6 @@
 """Models and the scans they are made from, on disk."""
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
+from torch import Tensor
 
 from ctharmony.io.files import read_json, replaced, write_json
 from ctharmony.io.mapped import mapped_copy
@@ -19,6 +21,7 @@ from ctharmony.model.peers import PeerSettings, TrainedPeer
 from ctharmony.model.scans import ScanData
 from ctharmony.model.settings import Settings
 
+SHA256 = "weights_sha256"
 NOT_PLACED = ("set_aside", "failed")
 
 
@@ -26,33 +29,52 @@ def read_model(folder: str | Path) -> TrainedModel:
     """A trained model from its directory.
 
     Raises:
-        ValueError: weights and card do not belong together.
+        ValueError: weights and card do not belong together, or the weights are damaged.
     """
-    settings = Settings.from_dict(read_json(Path(folder) / CARD)["settings"])
-    return TrainedModel.from_state(settings, load_file(Path(folder) / WEIGHTS))
+    card = read_json(Path(folder) / CARD)
+    return TrainedModel.from_state(Settings.from_dict(card["settings"]), _weights(folder, card))
 
 
 def write_model(folder: str | Path, model: TrainedModel, card: dict[str, Any]) -> None:
-    """Weights as safetensors, and the card beside them."""
-    with replaced(Path(folder) / WEIGHTS) as path:
-        path.write_bytes(save(model.state()))
-    write_json(Path(folder) / CARD, card)
+    """Weights as safetensors, and the card beside them with the weights' sha256."""
+    write_json(Path(folder) / CARD, card | _keep_weights(folder, model.state()))
 
 
 def write_peer(folder: str | Path, name: str, peer: TrainedPeer, settings: dict[str, Any]) -> None:
     """A peer's weights as safetensors, and what it is beside them."""
-    with replaced(Path(folder) / WEIGHTS) as path:
-        path.write_bytes(save(peer.state()))
     content = {"name": name, "grid_mm": peer.grid_mm, "settings": dict(settings)}
-    write_json(Path(folder) / PEER, content)
+    write_json(Path(folder) / PEER, content | _keep_weights(folder, peer.state()))
 
 
 def read_peer(folder: str | Path) -> TrainedPeer:
-    """A trained peer from its directory."""
+    """A trained peer from its directory.
+
+    Raises:
+        ValueError: the weights are damaged.
+    """
     card = read_json(Path(folder) / PEER)
     how = PeerSettings.from_dict(card["settings"])
-    weights = load_file(Path(folder) / WEIGHTS)
-    return TrainedPeer.from_state(card["name"], weights, how, card["grid_mm"])
+    return TrainedPeer.from_state(card["name"], _weights(folder, card), how, card["grid_mm"])
+
+
+def _keep_weights(folder: str | Path, state: dict[str, Tensor]) -> dict[str, str]:
+    content = save(state)
+    with replaced(Path(folder) / WEIGHTS) as path:
+        path.write_bytes(content)
+    return {SHA256: hashlib.sha256(content).hexdigest()}
+
+
+def _weights(folder: str | Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Weights that are what the card says; one flipped bit would harmonize quietly and wrongly."""
+    path = Path(folder) / WEIGHTS
+    content = path.read_bytes()
+    # models made before the card held this are taken as they are
+    if card.get(SHA256, digest := hashlib.sha256(content).hexdigest()) != digest:
+        raise ValueError(
+            f"{path} is damaged: its bytes are not those that were written; remove the folder "
+            f"{folder} and run the same command again"
+        )
+    return load(content)
 
 
 def read_usable_rows(ingested: Sequence[str], registered: Sequence[str]) -> pd.DataFrame:

@@ -58,9 +58,20 @@ def study(cluster, growth, tmp_path_factory):
     return by_slurm(small_study(tmp_path_factory.mktemp("slurm"), NOT_KEPT), cluster)
 
 
-def begin(study, *options):
-    """Start a run; what it says is in said.txt."""
-    return study.start(*options, stdout=(study.folder / "said.txt").open("w"))
+@pytest.fixture
+def begin(study):
+    """Start a run of the study, which does not outlive the test; what it says is in said.txt."""
+    started = []
+
+    def start(*options):
+        said = (study.folder / "said.txt").open("w")
+        started.append(study.start(*options, stdout=said))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def said_by(study) -> str:
@@ -108,17 +119,17 @@ def preempt_training(study, cluster):
     cluster.call("scontrol", "update", f"jobid={job}", "starttime=now")
 
 
-def test_a_cancelled_run_ends_and_says_so(study, cluster):
-    process = begin(study, "--retries", "0")
+def test_a_cancelled_run_ends_and_says_so(study, cluster, begin):
+    process = begin("--retries", "0")
     shown = ("squeue", "-h", "-o", "%T")
     cluster.wait_for("a running job", lambda: "RUNNING" in cluster.call(*shown), seconds=300)
     cluster.call("scancel", "--user", "root" if os.geteuid() == 0 else os.environ["USER"])
     assert process.wait(300) != 0, said_by(study)
 
 
-def test_run_again_and_preempted_it_equals_the_local_run(study, cluster, local):
+def test_run_again_and_preempted_it_equals_the_local_run(study, cluster, local, begin):
     wishes = ("train:gpu=1", "train:slurm_partition=spare")
-    process = begin(study, "--set-resources", *wishes)
+    process = begin("--set-resources", *wishes)
     preempt_training(study, cluster)
     assert process.wait(900) == 0, said_by(study)
     assert "going on from step" in log_of_training(study)

@@ -134,3 +134,11 @@ def test_why_agreement_is_unknown(sites, told):
 )
 def test_names_of_measures_are_words_with_units(metric, label):
     assert metric_label(metric) == label
+
+
+def test_agreement_of_one_patient_is_not_said_to_have_an_interval():
+    frame = metrics()
+    frame.loc[frame["metric"] == "paired_mae_hu", "n"] = 1
+    model = ModelRecord("m", metrics=frame)
+    told = " ".join(warnings.warnings(record(models=(model,)), model, HOW))
+    assert "Agreement rests on one patient" in told and "patients only" not in told

@@ -178,4 +178,6 @@ def _weak(model: ModelRecord, settings: ReportSettings) -> list[str]:
     pairs = estimate(model.metrics, "paired_mae_hu", OURS, "image")
     if pairs is None or not pairs.n < settings.few:
         return []
+    if pairs.n == 1:
+        return ["Agreement rests on one patient: it has no interval, and says nothing of others."]
     return [f"Agreement rests on {pairs.n:.0f} patients only; read its intervals, not its means."]

@@ -27,7 +27,7 @@ SECONDS = {
     "harmonize": (5.0, 1.0),
     "features": (3.5, 0.1),
     "evaluate": (30.0, 0.85),
-    "report": (8.0, 0.02),
+    "report": (35.0, 0.08),
     "track": (5.0, 0.0),
     "fetch": (5.0, 0.0),
     "package": (10.0, 0.0),

@@ -107,12 +107,23 @@ def test_many_images_that_could_not_be_measured_are_counted():
     assert told[-1].startswith("Image: 5 more")
 
 
+def test_features_that_a_site_does_not_know_are_told_in_words_and_scans_by_their_ids():
+    reasons = {
+        "features": "not compared, for summit does not know them: image_nps_7, lung_mean_hu",
+        "site_auc": "cannot be answered for image_01",
+    }
+    notes = pd.DataFrame({"question": list(reasons), "reason": list(reasons.values())})
+    model = ModelRecord("plain", metrics=metrics(), tables={"notes": notes})
+    told = " ".join(warnings.unanswered(record(), model))
+    assert "image noise spectrum 7, lung mean (HU)" in told and "for image_01" in told
+
+
 @pytest.mark.parametrize(
     ("sites", "told"),
     [
         (["alpine", "summit"], "no patient was scanned at two sites"),
         (["alpine", "alpine"], "no patient was scanned at two sites"),
-        (["alpine", "alpine", "summit"], "1 patient(s) were scanned at two sites, but none"),
+        (["alpine", "alpine", "summit"], "patients scanned at two sites: 1, but none"),
     ],
 )
 def test_why_agreement_is_unknown(sites, told):

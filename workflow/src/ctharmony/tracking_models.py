@@ -115,12 +115,14 @@ def _release(package: str) -> str:
 
 
 def _steady(folder: Path) -> None:
-    """Replace what MLflow draws at random in the file MLmodel."""
+    """Replace what MLflow draws at random in the file MLmodel, and paths of this machine."""
     path = folder / "MLmodel"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     about = (folder / INSIDE_MODEL / "harmonizer.json").read_bytes()
     content["model_uuid"] = hashlib.sha256(about).hexdigest()[:32]
     content["utc_time_created"] = EPOCH
-    # where the package lay while it was saved
-    content["flavors"]["python_function"]["artifacts"][ARTIFACT]["uri"] = ARTIFACT
+    # where the package and the library lay while it was saved; loading takes the name alone
+    function = content["flavors"]["python_function"]
+    function["artifacts"][ARTIFACT]["uri"] = ARTIFACT
+    function["model_code_path"] = Path(function["model_code_path"]).name
     write_text(path, yaml.safe_dump(content))

@@ -16,7 +16,7 @@ VERSIONS = {
     "baseline": 2,
     "harmonize": 6,
     "traverse": 1,
-    "package": 1,
+    "package": 2,
     "fetch": 1,
     "export": 1,
     "features": 1,

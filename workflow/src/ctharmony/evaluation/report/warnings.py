@@ -1,6 +1,7 @@
 """What a reader must beware of, and what the study cannot answer."""
 
 import math
+import re
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from ctharmony.evaluation.report.words import (
     method_label,
     metric_label,
     number,
+    spoken,
     written,
 )
 
@@ -22,6 +24,8 @@ COMPARED = (
 )  # fmt: skip
 LOST = ("set_aside", "failed")
 FAULTS = "image"  # question of the notes on images that could not be measured
+FEATURES = "features"  # question of the notes on features that a site does not know
+FEATURE_NAME = re.compile(r"\b(?:image|body|lung)_\w+")
 SHOWN = 4  # names or reasons written out before the rest is counted
 HEALTHY = "healthy"
 
@@ -69,9 +73,7 @@ def _no_pairs(scans: pd.DataFrame) -> str:
     twice = scans.groupby("subject")["site"].nunique().gt(1).sum() if known else 0
     if not twice:
         return "no patient was scanned at two sites"
-    return (
-        f"{twice} patient(s) were scanned at two sites, but none of their scans could be compared"
-    )
+    return f"patients scanned at two sites: {twice}, but none of their scans could be compared"
 
 
 def _noted(notes: pd.DataFrame) -> list[str]:
@@ -87,8 +89,14 @@ def _noted(notes: pd.DataFrame) -> list[str]:
     for reason, rows in notes[notes["question"] != FAULTS].groupby("reason", sort=False):
         asked = list(dict.fromkeys(metric_label(q) for q in rows["question"] if q))
         more = f" and {len(asked) - SHOWN} more" if len(asked) > SHOWN else ""
-        found.append(f"{_opened(', '.join(asked[:SHOWN]))}{more}: {reason}.".replace("..", "."))
+        told = _in_words(reason) if FEATURES in set(rows["question"]) else reason
+        found.append(f"{_opened(', '.join(asked[:SHOWN]))}{more}: {told}.".replace("..", "."))
     return found
+
+
+def _in_words(reason: str) -> str:
+    """A reason whose features are named as a reader knows them; scans' ids are not among them."""
+    return FEATURE_NAME.sub(lambda found: spoken(found[0]), reason)
 
 
 def _opened(text: str) -> str:

@@ -107,7 +107,7 @@ def restarts(cluster, job) -> int:
 
 def preempt_training(study, cluster):
     """Take the GPU away from a training in the middle; Slurm puts it back into the queue."""
-    cluster.wait_for("an epoch", lambda: "epoch 1:" in log_of_training(study), seconds=600)
+    cluster.wait_for("an epoch", lambda: "epoch 1 of" in log_of_training(study), seconds=600)
     # it would be over in a second; what Slurm sends makes it go on
     training = process_of_training(study)
     training.suspend()

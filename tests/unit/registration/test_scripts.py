@@ -50,6 +50,7 @@ def run(script: str, inputs: dict, output: Path, settings: dict) -> None:
         input=SimpleNamespace(**inputs),
         output=[str(output)],
         params=SimpleNamespace(settings=settings, seed=1, rows=[]),
+        config={"registration": settings},
         threads=1,
         log=[],
     )

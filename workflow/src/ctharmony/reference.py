@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ctharmony.settings import resolved
+from ctharmony.settings import read_schema, resolved
 
 HEAD = """# Every key of config/config.yaml
 
@@ -55,7 +55,7 @@ def render(schema_folder: Path, config: dict[str, Any]) -> str:
         schema_folder: holds config.schema.yaml and the files its `$ref`s name.
         config: the configuration whose values are shown.
     """
-    schema = resolved(_load(schema_folder / "config.schema.yaml"), schema_folder)
+    schema = resolved(read_schema(schema_folder / "config.schema.yaml"), schema_folder)
     top, sections = [], []
     for key, block in schema["properties"].items():
         if "properties" not in block:
@@ -106,9 +106,6 @@ def _short(value: Any) -> str:
     return str(value).replace("|", "\\|")
 
 
-def _load(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
 if __name__ == "__main__":
-    sys.stdout.write(render(Path("workflow/schemas"), _load(Path("config/config.yaml"))))
+    shipped = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    sys.stdout.write(render(Path("workflow/schemas"), shipped))

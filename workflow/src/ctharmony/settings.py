@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def in_order(config: dict[str, Any], schema_path: str | Path) -> dict[str, Any]:
     over the configuration by a second file, would make jobs run anew.
     """
     schema_path = Path(schema_path)
-    return _ordered(config, resolved(_load(schema_path), schema_path.parent))
+    return _ordered(config, resolved(read_schema(schema_path), schema_path.parent))
 
 
 def _ordered(content: Any, schema: dict[str, Any]) -> Any:
@@ -67,7 +68,7 @@ def _resolved(node: Any, document: dict[str, Any], folder: Path) -> Any:
     if "$ref" not in node:
         return {key: _resolved(value, document, folder) for key, value in node.items()}
     name, _, pointer = node["$ref"].partition("#")
-    document = _load(folder / name) if name else document
+    document = read_schema(folder / name) if name else document
     named = document
     for step in filter(None, pointer.split("/")):
         named = named[step]
@@ -163,19 +164,23 @@ def report_block(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _faults(content: object, schema_path: Path) -> list[ValidationError]:
-    validator = Draft202012Validator(_load(schema_path), registry=_registry(schema_path.parent))
+    validator = Draft202012Validator(
+        read_schema(schema_path), registry=_registry(schema_path.parent)
+    )
     return sorted(validator.iter_errors(content), key=lambda fault: list(map(str, fault.path)))
 
 
 def _registry(folder: Path) -> Registry:
     resources = [
-        (path.name, Resource.from_contents(_load(path), default_specification=DRAFT202012))
+        (path.name, Resource.from_contents(read_schema(path), default_specification=DRAFT202012))
         for path in sorted(folder.glob("*.schema.yaml"))
     ]
     return Registry().with_resources(resources)
 
 
-def _load(path: Path) -> dict[str, Any]:
+@cache
+def read_schema(path: Path) -> dict[str, Any]:
+    """A YAML file's content, not to be changed: each is read once, for every job reads them all."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 

@@ -13,12 +13,11 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_rich import LogHandler as RichHandler
 from snakemake_logger_plugin_rich.event_handler import prettyprint_rule
 
-from ctharmony.remaining import Epoch, Remaining, announced, clock, latest_epoch
+from ctharmony.remaining import TRAINING, Epoch, Remaining, announced, clock, latest_epoch
 
 MOST_SITES = 3
 MOST_CHARACTERS = 32  # of their names together, so that the bar keeps its room
 TOTAL = "Total"  # begins the description of the line of the whole
-TRAINING = ("train", "train_peer")
 REREAD_SECONDS = 2.0
 REDRAWN_PER_SECOND = 1
 

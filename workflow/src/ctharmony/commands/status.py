@@ -16,7 +16,7 @@ from ctharmony.commands.findings import run_command
 from ctharmony.commands.looks import make_console
 from ctharmony.commands.plan import FOLLOWS, MISSING, Job, count, planned_jobs, start_dry_run
 from ctharmony.commands.study import StudyFiles, open_study, take_study
-from ctharmony.remaining import latest_epoch
+from ctharmony.remaining import TRAINING, latest_epoch
 
 MOST = 12  # lines of one kind; the rest is counted
 
@@ -101,7 +101,7 @@ def incomplete(folder: Path) -> list[str]:
 def progress(path: str, results: Path) -> str:
     """An unfinished output and, where it is a network's, which epoch its training has done."""
     rule = _stage(path, results)
-    if rule not in ("train", "train_peer"):
+    if rule not in TRAINING:
         return path
     epoch = latest_epoch(Path("logs", results.name, rule, f"{Path(path).name}.log"))
     return path if epoch is None else f"{path}: {epoch.told()}"

@@ -8,6 +8,7 @@ import time
 import pandas as pd
 import pytest
 
+from flipped import flip_digit
 from small_study import finished_small_study
 
 pytestmark = pytest.mark.workflow
@@ -72,6 +73,19 @@ def test_flipped_bits_set_a_scan_aside_and_are_named(finished):
     scan.write_bytes(content)
     redo(finished)
     assert finished.fingerprints("baselines/summit") == whole
+
+
+def test_a_flipped_digit_in_a_table_is_named_and_mended(finished):
+    whole = finished.fingerprints("ingested", "baselines")
+    folder = finished.results / "ingested" / "summit" / "b0000"
+    flip_digit(folder / "scans.tsv")
+    shutil.rmtree(finished.results / "baselines" / "summit" / "b0000")
+    said = failed(finished, TARGET)
+    assert "results/ingested/summit/b0000/scans.tsv is damaged or was changed by hand" in said
+    assert "remove the folder results/ingested/summit/b0000 and run the same command" in said
+    shutil.rmtree(folder)
+    finished.finish(TARGET)
+    assert finished.fingerprints("ingested", "baselines") == whole
 
 
 def redo(finished) -> None:

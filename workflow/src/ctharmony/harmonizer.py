@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer
-from ctharmony.io.files import read_json
 from ctharmony.io.models import read_model
 from ctharmony.io.nifti import read_scan
 from ctharmony.io.packages import ABOUT
 from ctharmony.io.scan import InputLimits, SetAside, check_hounsfield
+from ctharmony.io.seals import read_sealed_json
 from ctharmony.io.volumes import write_volume
 from ctharmony.quality.measure import QualitySettings, analyse
 
@@ -76,8 +76,10 @@ class Harmonizer:
             raise ValueError(
                 f"{path} holds no harmonizer; name a folder results/<study>/packages/<model>"
             )
-        about = read_json(folder / ABOUT)
-        profiles = {file.stem: read_json(file) for file in sorted((folder / "sites").glob("*"))}
+        about = read_sealed_json(folder / ABOUT)
+        profiles = {
+            file.stem: read_sealed_json(file) for file in sorted(folder.glob("sites/*.json"))
+        }
         block, target = about["harmonization"], about["target"]
         profiles[UNKNOWN] = _unknown(folder, profiles[target])
         decode, references = read_model(folder).decode, about["reference_sites"]
@@ -124,7 +126,7 @@ class Harmonizer:
 
 def _unknown(folder: Path, target: Mapping[str, Any]) -> dict[str, Any]:
     """A scanner never seen: the reference sites' mean, until the scan itself says more."""
-    operator = read_json(folder / "reference.json")["operator"]
+    operator = read_sealed_json(folder / "reference.json")["operator"]
     reason = "unasked (no site)"
     return {"operator": operator, "prior_mean": target["prior_mean"], "reason": reason}
 

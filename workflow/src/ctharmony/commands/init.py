@@ -18,7 +18,7 @@ from ctharmony.commands.sheets import (
     write_manifests,
 )
 from ctharmony.commands.study import base_config, open_study
-from ctharmony.io.tables import write_table
+from ctharmony.io.tables import write_sheet
 
 FEW_SUBJECTS = 12  # below, every subject of a reference site trains
 CONFIG = """\
@@ -118,7 +118,7 @@ def write_sites(sheet: Path, scans: Path, roles: dict[str, str]) -> None:
     new = pd.DataFrame(rows, columns=list(SITE_COLUMNS))
     if sheet.is_file():
         new = pd.concat([edited_sheet(sheet), new], ignore_index=True).fillna("")
-    write_table(sheet, new)
+    write_sheet(sheet, new)
 
 
 def _by_name(found: list[FoundSite]) -> dict[str, FoundSite]:

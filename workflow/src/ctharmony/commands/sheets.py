@@ -10,7 +10,7 @@ import pandas as pd
 
 from ctharmony.cohort import StudyError
 from ctharmony.io.discover import COLUMNS, Taken, discover
-from ctharmony.io.tables import write_table
+from ctharmony.io.tables import write_sheet
 
 SCANNER = ("manufacturer", "model_name", "kernel")
 EVERY = 1_000_000  # series of a study
@@ -124,9 +124,9 @@ def write_manifests(found: list[FoundSite], folder: Path) -> None:
     """One manifest per site with scans, and beside it the table of what was left out."""
     for each in found:
         if len(each.scans):
-            write_table(folder / f"{each.site}.tsv", each.scans)
+            write_sheet(folder / f"{each.site}.tsv", each.scans)
         if len(each.left_out):
-            write_table(folder / f"{each.site}_left_out.tsv", each.left_out)
+            write_sheet(folder / f"{each.site}_left_out.tsv", each.left_out)
 
 
 def edited_sheet(sheet: Path) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ctharmony.cohort import StudyError
 from ctharmony.commands.sheets import edited_sheet
 from ctharmony.commands.study import open_study
-from ctharmony.io.tables import write_table
+from ctharmony.io.tables import write_sheet
 
 ARCHIVE = "withdrawn"
 # folders that hold a folder of every site; a model may bear a site's name
@@ -52,7 +52,7 @@ def mark(sheet: Path, site: str, why: str) -> None:
     if "withdrawn" not in frame:
         frame["withdrawn"] = ""
     frame.loc[frame["site"] == site, "withdrawn"] = why
-    write_table(sheet, frame)
+    write_sheet(sheet, frame)
 
 
 def archive(results: Path, site: str) -> int:

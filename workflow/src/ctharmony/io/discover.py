@@ -15,7 +15,7 @@ import yaml
 
 from ctharmony.io.candidates import Taken, candidates
 from ctharmony.io.quiet import quiet
-from ctharmony.io.tables import write_table
+from ctharmony.io.tables import write_sheet
 
 __all__ = ["COLUMNS", "NOTES", "Taken", "command", "discover"]
 
@@ -112,8 +112,8 @@ def command(arguments: list[str] | None = None) -> None:
     table = discover(given.folder, given.site, Taken.from_config(block))
     taken = table["left_out"] == ""
     rest = output.with_name(f"{output.stem}_left_out.tsv")
-    write_table(output, table.loc[taken, list(COLUMNS)])
-    write_table(rest, table.loc[~taken, [*COLUMNS, "left_out"]])
+    write_sheet(output, table.loc[taken, list(COLUMNS)])
+    write_sheet(rest, table.loc[~taken, [*COLUMNS, "left_out"]])
     print(f"{taken.sum()} scans in {output}, {(~taken).sum()} left out in {rest}")
     for reason, number in table.loc[~taken, "left_out"].value_counts().items():
         print(f"  {number} left out: {reason}")

@@ -42,9 +42,18 @@ def read_json(path: str | Path) -> Any:
     Raises:
         ValueError: the file is not JSON; the message names it.
     """
+    return parse_json(Path(path).read_bytes(), path)
+
+
+def parse_json(content: bytes, path: str | Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        ValueError: `content` is not JSON; the message names `path`.
+    """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        return json.loads(content)
+    except ValueError as error:
         raise ValueError(f"{path} is not readable JSON ({error}); remove it and rerun") from error
 
 

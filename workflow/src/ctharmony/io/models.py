@@ -11,9 +11,10 @@ import pandas as pd
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ctharmony.io.files import read_json, replaced, write_json
+from ctharmony.io.files import replaced
 from ctharmony.io.mapped import mapped_copy
 from ctharmony.io.model_files import CARD, PEER, WEIGHTS
+from ctharmony.io.seals import read_sealed_json, write_sealed_json
 from ctharmony.io.tables import read_table, read_tables
 from ctharmony.io.volumes import read_spacing, read_volume
 from ctharmony.model.inference import ScanPosterior, TrainedModel
@@ -31,19 +32,19 @@ def read_model(folder: str | Path) -> TrainedModel:
     Raises:
         ValueError: weights and card do not belong together, or the weights are damaged.
     """
-    card = read_json(Path(folder) / CARD)
+    card = read_sealed_json(Path(folder) / CARD)
     return TrainedModel.from_state(Settings.from_dict(card["settings"]), _weights(folder, card))
 
 
 def write_model(folder: str | Path, model: TrainedModel, card: dict[str, Any]) -> None:
     """Weights as safetensors, and the card beside them with the weights' sha256."""
-    write_json(Path(folder) / CARD, card | _keep_weights(folder, model.state()))
+    write_sealed_json(Path(folder) / CARD, card | _keep_weights(folder, model.state()))
 
 
 def write_peer(folder: str | Path, name: str, peer: TrainedPeer, settings: dict[str, Any]) -> None:
     """A peer's weights as safetensors, and what it is beside them."""
     content = {"name": name, "grid_mm": peer.grid_mm, "settings": dict(settings)}
-    write_json(Path(folder) / PEER, content | _keep_weights(folder, peer.state()))
+    write_sealed_json(Path(folder) / PEER, content | _keep_weights(folder, peer.state()))
 
 
 def read_peer(folder: str | Path) -> TrainedPeer:
@@ -52,7 +53,7 @@ def read_peer(folder: str | Path) -> TrainedPeer:
     Raises:
         ValueError: the weights are damaged.
     """
-    card = read_json(Path(folder) / PEER)
+    card = read_sealed_json(Path(folder) / PEER)
     how = PeerSettings.from_dict(card["settings"])
     return TrainedPeer.from_state(card["name"], _weights(folder, card), how, card["grid_mm"])
 

@@ -1,13 +1,12 @@
 """A harmonizer in one folder: weights, card, every site's profile and the settings it needs."""
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ctharmony.io.derivatives import generated_by, hash_files, hash_settings
-from ctharmony.io.files import read_json, write_json
 from ctharmony.io.model_files import CARD, WEIGHTS
+from ctharmony.io.seals import copy_sealed, read_sealed_json, write_sealed_json
 
 ABOUT = "harmonizer.json"
 PARTS = (WEIGHTS, CARD, "history.tsv", "reference.json")
@@ -25,18 +24,18 @@ def write_package(
     """
     (destination / "sites").mkdir(parents=True)
     for name in PARTS:
-        shutil.copyfile(model / name, destination / name)
+        copy_sealed(model / name, destination / name)
     for path in sorted((model / "sites").glob("*.json")):
-        shutil.copyfile(path, destination / "sites" / path.name)
+        copy_sealed(path, destination / "sites" / path.name)
     for folder in adapted:
-        shutil.copyfile(folder / "site.json", destination / "sites" / f"{folder.name}.json")
+        copy_sealed(folder / "site.json", destination / "sites" / f"{folder.name}.json")
     hashes = {
         "model_sha256": hash_files([model / WEIGHTS]),
         "config_sha256": hash_settings(settings),
         "generated_by": generated_by(),
         "reference_sites": sorted(path.stem for path in (model / "sites").glob("*.json")),
     }
-    write_json(destination / ABOUT, dict(settings) | hashes)
+    write_sealed_json(destination / ABOUT, dict(settings) | hashes)
 
 
 def unpack(package: Path, destination: Path, needed: Iterable[str]) -> None:
@@ -50,7 +49,7 @@ def unpack(package: Path, destination: Path, needed: Iterable[str]) -> None:
     Raises:
         ValueError: the package does not know a site; the message says what to do.
     """
-    known = read_json(package / ABOUT)["reference_sites"]
+    known = read_sealed_json(package / ABOUT)["reference_sites"]
     for site in needed:
         if site not in known:
             raise ValueError(
@@ -59,7 +58,7 @@ def unpack(package: Path, destination: Path, needed: Iterable[str]) -> None:
             )
     (destination / "sites").mkdir(parents=True)
     for name in PARTS:
-        shutil.copyfile(package / name, destination / name)
+        copy_sealed(package / name, destination / name)
     for site in known:
         name = f"{site}.json"
-        shutil.copyfile(package / "sites" / name, destination / "sites" / name)
+        copy_sealed(package / "sites" / name, destination / "sites" / name)

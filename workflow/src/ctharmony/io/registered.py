@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image as Picture
 
-from ctharmony.io.files import write_json, write_text
+from ctharmony.io.files import write_text
+from ctharmony.io.seals import write_sealed_json
 from ctharmony.io.tables import read_table
 from ctharmony.io.volumes import Volume, read_volume, write_volume
 
@@ -30,7 +31,7 @@ def write_template(folder: Path, frozen: Any, record: dict[str, Any]) -> None:
     write_volume(folder / TEMPLATE, frozen.hu, frozen.affine)
     write_volume(folder / TEMPLATE_MASK, frozen.mask, frozen.affine, "uint8")
     grid = {"shape": frozen.hu.shape, "affine": frozen.affine}
-    write_json(folder / "template.json", record | grid)
+    write_sealed_json(folder / "template.json", record | grid)
 
 
 def ingested_scans(folders: list[str]) -> pd.DataFrame:

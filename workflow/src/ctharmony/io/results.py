@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ctharmony.io.files import read_json
+from ctharmony.io.seals import read_sealed_json
 from ctharmony.io.tables import read_table
 
 Place = tuple[str, str]  # site, scan
@@ -67,7 +67,7 @@ def read_model(
         "tables": tables,
         "figures": {p.name: p.read_bytes() for p in sorted(Path(evaluation).rglob("*.png"))},
         "history": read_table(history) if history.is_file() else pd.DataFrame(),
-        "card": read_json(card) if card.is_file() else {},
+        "card": read_sealed_json(card) if card.is_file() else {},
         "priors": _profiles(name, Path(model), adapted),
         "harmonized": stacked(own, "harmonized.tsv"),
         "latents": stacked(own, "latents.tsv"),
@@ -77,10 +77,10 @@ def read_model(
 
 def _profiles(name: str, model: Path, adapted: Sequence[str]) -> dict[str, Any]:
     """Site -> profile: reference sites from the model's folder, query sites as adapted to it."""
-    found = {path.stem: read_json(path) for path in sorted(model.glob("sites/*.json"))}
+    found = {path.stem: read_sealed_json(path) for path in sorted(model.glob("sites/*.json"))}
     for folder in map(Path, adapted):
         if folder.parent.name == name and (folder / "site.json").is_file():
-            found[folder.name] = read_json(folder / "site.json")
+            found[folder.name] = read_sealed_json(folder / "site.json")
     return found
 
 

@@ -11,8 +11,8 @@ from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer
 from ctharmony.harmonization.individual import summary
 from ctharmony.harmonization.transport import Harmonized
 from ctharmony.io.derivatives import Provenance, write_description, write_sidecar
-from ctharmony.io.files import read_json
 from ctharmony.io.models import read_model
+from ctharmony.io.seals import read_sealed_json
 from ctharmony.io.tables import read_table, write_table
 from ctharmony.io.volumes import Volume, read_displacement, read_volume, write_volume
 from ctharmony.registration.displacement import Displacement
@@ -24,7 +24,7 @@ LOGGER = logging.getLogger("ctharmony")
 
 def read_references(model: str | Path) -> dict[str, dict[str, Any]]:
     """Site -> profile of the sites that a model was trained on, from the model's folder."""
-    return {path.stem: read_json(path) for path in sorted(Path(model).glob("sites/*.json"))}
+    return {path.stem: read_sealed_json(path) for path in sorted(Path(model).glob("sites/*.json"))}
 
 
 class HarmonizationJob:
@@ -44,7 +44,7 @@ class HarmonizationJob:
         profile = own / ("site.json" if given.adapted else f"{site}.json")
         self.model, references = read_model(given.model), read_references(given.model)
         self.harmonizer = ScanHarmonizer.from_profiles(
-            references | {site: read_json(profile)},
+            references | {site: read_sealed_json(profile)},
             references,
             params.target,
             params.settings,

@@ -11,9 +11,9 @@ from ctharmony.evaluation.agreement import mean_absolute_error
 from ctharmony.evaluation.onboarding import Subset
 from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer
 from ctharmony.harmonization.operators import ScannerOperator, estimate_operator
-from ctharmony.io.files import read_json
 from ctharmony.io.models import encode_scans, read_curves, read_model, read_usable_rows
 from ctharmony.io.registered import read_masked
+from ctharmony.io.seals import read_sealed_json
 from ctharmony.io.truth import travelling_truth
 from ctharmony.io.volumes import read_volume
 from ctharmony.jobs.harmonization import read_references
@@ -25,7 +25,7 @@ LOGGER = logging.getLogger("ctharmony")
 
 def read_prior(model: str | Path) -> ScannerOperator:
     """The reference sites' pooled operator from a model's folder."""
-    return ScannerOperator.from_dict(read_json(Path(model) / "reference.json")["operator"])
+    return ScannerOperator.from_dict(read_sealed_json(Path(model) / "reference.json")["operator"])
 
 
 def onboarded(

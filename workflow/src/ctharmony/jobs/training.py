@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from ctharmony.harmonization.operators import estimate_operator
-from ctharmony.io.files import write_json
 from ctharmony.io.models import read_curves, read_scans, write_model
+from ctharmony.io.seals import write_sealed_json
 from ctharmony.io.tables import write_table
 from ctharmony.model.adaptation import reference_profile, unseen_profile
 from ctharmony.model.card import health_rows
@@ -59,11 +59,13 @@ def write_reference_sites(
     fitted = rows[rows["split"] == "train"]
     curves = read_curves(fitted)
     pooled = estimate_operator(curves, fitted, settings)
-    write_json(folder / "reference.json", {"operator": pooled.to_dict()})
+    write_sealed_json(folder / "reference.json", {"operator": pooled.to_dict()})
     for site in (row["site"] for row in sites):
         own = fitted[fitted["site"] == site]
         profile, operator = unseen_profile(model, site), pooled
         if len(own):
             profile = reference_profile(model, site, len(own))
             operator = estimate_operator(curves, own, settings)
-        write_json(folder / "sites" / f"{site}.json", profile.to_dict(site, operator.to_dict()))
+        write_sealed_json(
+            folder / "sites" / f"{site}.json", profile.to_dict(site, operator.to_dict())
+        )

@@ -17,9 +17,9 @@ from ctharmony import tracking, tracking_models
 from ctharmony.harmonization import Harmonizer
 from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer, SiteScanner
 from ctharmony.io import records
-from ctharmony.io.files import read_json, write_json
 from ctharmony.io.models import read_model
 from ctharmony.io.packages import ABOUT, unpack, write_package
+from ctharmony.io.seals import read_sealed_json, write_sealed_json
 from ctharmony.io.volumes import write_volume
 from packaged import CONFIG, measured, packaged_settings, train_tiny
 
@@ -54,7 +54,7 @@ def test_a_notebook_harmonizes_as_the_workflow_does(model, package, scan):
     assert (harmonizer.target, harmonizer.sites) == ("north", ["north", "south"])
     result = harmonizer(scan.hu, scan.spacing, "south", slice_thickness_mm=5.0)
     files = {site: model / "sites" / f"{site}.json" for site in ("north", "south")}
-    sites = {site: SiteScanner.from_profile(read_json(path)) for site, path in files.items()}
+    sites = {site: SiteScanner.from_profile(read_sealed_json(path)) for site, path in files.items()}
     carrier = ScanHarmonizer(sites, "north", CONFIG["harmonization"], read_model(model).decode)
     hu = scan.hu.astype(np.float32)
     expected, _ = carrier.carry(hu, scan.spacing, "south", Measured(*measured(scan)))
@@ -73,9 +73,9 @@ def test_a_scanner_never_seen_is_carried_by_physics_alone(package, scan):
 def test_a_package_of_another_version_is_told_in_a_sentence(package, tmp_path):
     older = shutil.copytree(package, tmp_path / "older")
     about = next(older.rglob(ABOUT))
-    content = read_json(about)
+    content = read_sealed_json(about)
     del content["harmonization"]["transport"]["noise"]
-    write_json(about, content)
+    write_sealed_json(about, content)
     with pytest.raises(ValueError, match="another version of ctharmony: its settings lack 'noise'"):
         Harmonizer.load(older)
 

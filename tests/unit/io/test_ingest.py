@@ -11,6 +11,7 @@ from ctharmony.io.tables import read_table
 from ctharmony.io.volumes import read_volume, write_volume
 
 AFFINE = np.array([[1.25, 0, 0, -40], [0, 1.5, 0, -50], [0, 0, 3, 100], [0, 0, 0, 1.0]])
+TABLES = {"scans.tsv", "curves.tsv", ".scans.tsv.sha256", ".curves.tsv.sha256"}
 
 
 def row(scan, path, **more):
@@ -63,7 +64,7 @@ def test_every_row_has_its_outcome(tmp_path, rows, intake, patient):
     assert "MHA files are not read" in table["reason"]["mha"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
     kept = {f"{s}{e}" for s in ("d1", "n1", "odd") for e in (".nii.gz", "_mask.nii.gz", ".json")}
-    assert written == kept | {"scans.tsv", "curves.tsv"}
+    assert written == kept | TABLES
     volume = read_volume(tmp_path / "out" / "n1.nii.gz")
     np.testing.assert_array_equal(volume.hu, patient)
     np.testing.assert_allclose(volume.affine, AFFINE)
@@ -109,7 +110,7 @@ def test_no_scan_depends_on_its_batch_mates(tmp_path, rows, intake):
     for index in range(len(rows)):
         ingest_batch(rows[index : index + 1], intake(tmp_path / f"one{index}"))
         alone = contents(tmp_path / f"one{index}")
-        for name in alone.keys() - {"scans.tsv", "curves.tsv"}:
+        for name in alone.keys() - TABLES:
             assert alone[name] == together[name]
         assert lines(tmp_path / f"one{index}")[1] == lines(tmp_path / "all")[1 + index]
 

@@ -60,7 +60,7 @@ def test_the_answers_name_every_factor_under_both_methods(given, tmp_path, monke
     assert list(table["method"].unique()) == [UNTOUCHED, OURS]
     assert set(table["factor"]) == {"age", "fat"} and set(table["n"]) == {JUDGED}
     assert set(ROW) <= set(table) and (table["correlation"] == 0.5).all()
-    assert sorted(path.name for path in (tmp_path / "sites").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "sites").glob("*.json")) == [
         "north.json",
         "south.json",
     ]

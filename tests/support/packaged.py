@@ -18,6 +18,7 @@ from study import default_config
 from training_block import training_block
 
 SITES = ("north", "south")
+SCANNERS = synthetic.SCANNERS | {"query": synthetic.QUERY}
 CONFIG = default_config()
 QUALITY = QualitySettings.from_config(CONFIG["ingest"]["quality"])
 
@@ -30,9 +31,13 @@ def measured(scan) -> tuple[dict, pd.DataFrame]:
     return row, curves.assign(scan=scan.scan)
 
 
-def train_tiny(folder: Path) -> Path:
-    """Train on two scans of two synthetic scanners; the model's folder."""
-    scans = [synthetic.scan(site, 7 * k + n) for k, site in enumerate(SITES) for n in range(2)]
+def train_tiny(folder: Path, sites: tuple[str, ...] = SITES) -> Path:
+    """Train on two scans of each of some synthetic scanners; the model's folder."""
+    scans = [
+        synthetic.scan(site, 7 * k + n, scanner=SCANNERS[site])
+        for k, site in enumerate(sites)
+        for n in range(2)
+    ]
     settings = Settings.from_dict(training_block())
     model, history = train(scans, settings, seed=1, threads=1)
     write_model(folder, model, model_card(model, scans, history, 1))
@@ -42,7 +47,7 @@ def train_tiny(folder: Path) -> Path:
     numbers = CONFIG["harmonization"]["operator"]
     write_json(folder / "reference.json", {
         "operator": estimate_operator(stack, table, numbers).to_dict()})  # fmt: skip
-    for site in SITES:
+    for site in sites:
         own = table[table["site"] == site]
         operator = estimate_operator(stack, own, numbers).to_dict()
         profile = reference_profile(model, site, len(own)).to_dict(site, operator)

@@ -181,6 +181,11 @@ def test_the_divergence_study_is_a_target_of_its_own(finished_study):
     assert "demonstrate" not in finished_study.planned("--forceall")
 
 
+def test_the_onboarding_study_trains_a_model_on_the_site_to_hold_against(finished_study):
+    planned = finished_study.planned("onboarding_study")
+    assert planned == {"train_with_site": 1, "onboarding": 1, "onboarding_study": 1}
+
+
 def test_the_confounding_study_is_a_target_of_its_own(finished_study):
     sites = "confounding_study={sites: [alpine, harbour, summit]}"
     planned = finished_study.planned("confounding_study", "--config", sites)

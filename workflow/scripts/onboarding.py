@@ -16,6 +16,7 @@ params, output = snakemake.params, Path(snakemake.output[0])
 how, site = params.study, snakemake.wildcards.site
 study = OnboardingStudy(site, snakemake.input, params.target, params.carrying)
 parts = subsets(list(study.posteriors), how["sizes"], how["repeats"], params.seed)
-errors = pd.DataFrame([row for part in parts for row in study.errors(part)])
+rows = [row for part in parts for row in study.errors(part)]
+errors = pd.DataFrame(rows + study.errors_of_trained())
 write_table(output / "errors.tsv", errors)
 write_table(output / "onboarding.tsv", summarise(errors))

@@ -10,7 +10,12 @@ from pathlib import Path  # noqa: E402
 
 from ctharmony.io.checkpoints import CheckpointFolder, EpochLog  # noqa: E402
 from ctharmony.io.models import read_usable_rows  # noqa: E402
-from ctharmony.jobs.training import training_scans, write_reference_sites, write_trained  # noqa: E402
+from ctharmony.jobs.training import (  # noqa: E402
+    taken_in,
+    training_scans,
+    write_reference_sites,
+    write_trained,
+)
 from ctharmony.model.card import model_card  # noqa: E402
 from ctharmony.model.devices import leads  # noqa: E402
 from ctharmony.model.settings import Settings  # noqa: E402
@@ -18,6 +23,7 @@ from ctharmony.model.training import Hooks, train  # noqa: E402
 
 params, output = snakemake.params, Path(snakemake.output[0])
 rows = read_usable_rows(snakemake.input.ingested, snakemake.input.registered)
+rows = taken_in(rows, params.get("taken_in", []))
 settings, folder = Settings.from_dict(params.settings), CheckpointFolder(params.checkpoint, logger)
 scans = training_scans(rows, params.rows, settings, folder.path.parent / "scans")
 state = folder.load(settings.to_dict(), params.seed)

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 import synthetic
-from ctharmony.evaluation.onboarding import Subset
+from ctharmony.evaluation.onboarding import TRAINED, Subset
 from ctharmony.io.models import encode_scans, read_model, read_usable_rows
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
 from ctharmony.jobs.onboarding import LOGGER, OnboardingStudy, onboarded, read_prior
+from ctharmony.jobs.training import taken_in
 from ctharmony.jobs.traversal import scan_to_show
 from packaged import CONFIG, measured, train_tiny
 
@@ -44,6 +45,7 @@ def given(tmp_path_factory) -> SimpleNamespace:
         ingested=[str(ingested)], truth=[str(truth)],
         registered=[str(root / "registered/query/b0000")],
         model=str(train_tiny(root / "models" / "factorised")),
+        trained=str(train_tiny(root / "trained", sites=("north", "south", "query"))),
     )  # fmt: skip
 
 
@@ -60,14 +62,25 @@ def test_a_site_is_known_by_its_scans_or_refused_without_any(given):
 
 
 def test_travelling_scans_judge_and_the_study_aims_where_the_config_says(given):
-    errors = []
+    errors, trained = [], []
     for aim in ("target", "barycentre"):
         study = OnboardingStudy("query", given, "north", BLOCK | {"aim": aim})
         assert sorted(study.posteriors) == list(OWN)
         (row,) = study.errors(Subset("2", 0, OWN))
         assert (row["size"], row["repeat"], row["scan"]) == ("2", 0, TRAVELLING)
         errors.append(row["paired_mae_hu"])
+        (row,) = study.errors_of_trained()
+        assert (row["size"], row["scan"]) == (TRAINED, TRAVELLING)
+        trained.append(row["paired_mae_hu"])
     assert errors[0] != errors[1] and 0 < min(errors) < max(errors) < 500
+    assert trained[0] != trained[1] and not set(trained) & set(errors) and max(trained) < 500
+
+
+def test_scans_of_a_query_site_are_taken_into_a_training(given):
+    rows = read_usable_rows(given.ingested, given.registered)
+    assert set(rows["split"]) == {"test"}
+    taken = taken_in(rows, OWN).set_index("scan")["split"]
+    assert taken.to_dict() == {OWN[0]: "train", OWN[1]: "train", TRAVELLING: "test"}
 
 
 def test_a_target_without_a_usable_scan_is_told(given):

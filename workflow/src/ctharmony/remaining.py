@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SERIAL = ("template", "train", "train_peer", "evaluate", "report")  # others wait for these
-TRAINING = ("train", "train_peer")  # their logs tell epochs
+TRAINING = ("train", "train_peer", "train_with_site")  # their logs tell epochs
 STEADY = 20.0  # seconds of work until what was measured outweighs what was expected
 LEAST = 0.1  # share of its expected time that a job in work is thought to need at least
 TAIL_BYTES = 4096

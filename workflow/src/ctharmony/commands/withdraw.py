@@ -13,7 +13,8 @@ ARCHIVE = "withdrawn"
 # folders that hold a folder of every site; a model may bear a site's name
 STAGES = (
     "simulated", "truth", "ingested", "registered", "baselines", "harmonized/*", "features/*",
-    "adapted/*", "dicom/*", "onboarding_study/*", "benchmarks/*",
+    "adapted/*", "dicom/*", "onboarding_study/*", "trained_with_site/*",
+    "benchmarks/*",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 ALL = "all"
+TRAINED = "trained on the site"
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,18 @@ def subsets(scans: Sequence[str], sizes: Sequence[int], repeats: int, seed: int)
 
 
 def summarise(errors: pd.DataFrame) -> pd.DataFrame:
-    """Error by number of scans, and its ratio to the error with all scans of the site.
+    """Error by number of scans, and its ratios to two others: all scans, and training on them.
 
     Args:
-        errors: columns size, repeat, scan, paired_mae_hu; one row per judged scan.
+        errors: columns size, repeat, scan, paired_mae_hu; one row per judged scan. Size TRAINED is
+            of a model that was trained on the site.
 
     Returns:
         Columns size, repeats, n (judged scans), paired_mae_hu (mean over scans and repeats),
-        worst_mae_hu (of the worst draw) and ratio.
+        worst_mae_hu (of the worst draw), ratio to the error of size ALL, and ratio_to_trained.
     """
     by_draw = errors.groupby(["size", "repeat"], sort=False)["paired_mae_hu"].mean()
-    whole = by_draw[ALL].mean()
+    whole, trained = by_draw[ALL].mean(), by_draw[TRAINED].mean()
     rows = []
     for size, values in by_draw.groupby(level="size", sort=False):
         judged = errors.loc[errors["size"] == size, "scan"].nunique()
@@ -71,6 +73,7 @@ def summarise(errors: pd.DataFrame) -> pd.DataFrame:
                 "paired_mae_hu": values.mean(),
                 "worst_mae_hu": values.max(),
                 "ratio": values.mean() / whole,
+                "ratio_to_trained": values.mean() / trained,
             }
         )
     return pd.DataFrame(rows)

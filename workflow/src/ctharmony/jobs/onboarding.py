@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ctharmony.evaluation.agreement import mean_absolute_error
-from ctharmony.evaluation.onboarding import Subset
+from ctharmony.evaluation.onboarding import TRAINED, Subset
 from ctharmony.harmonization.harmonizer import Measured, ScanHarmonizer
 from ctharmony.harmonization.operators import ScannerOperator, estimate_operator
 from ctharmony.io.models import encode_scans, read_curves, read_model, read_usable_rows
@@ -56,7 +56,8 @@ class OnboardingStudy:
 
     Args:
         site: the site's id.
-        given: `ingested`, `registered` and `truth` batch folders, and the folder `model`.
+        given: `ingested`, `registered` and `truth` batch folders, and the folders `model` and
+            `trained`, of the same model trained on the site too.
         target: the target site.
         block: the config block `harmonization`.
     """
@@ -65,6 +66,7 @@ class OnboardingStudy:
         self.site, self.target, self.block = site, target, block
         self.model, self.prior = read_model(given.model), read_prior(given.model)
         self.references = read_references(given.model)
+        self.trained = given.trained
         rows = read_usable_rows(given.ingested, given.registered)
         self.curves, self.truth = read_curves(rows), travelling_truth(given.truth)
         known = rows["scan"].isin(self.truth)
@@ -73,14 +75,21 @@ class OnboardingStudy:
 
     def errors(self, part: Subset) -> list[dict[str, Any]]:
         """Rows size, repeat, scan and paired_mae_hu (HU, inside the body) of the judged scans."""
-        carrier = self._harmonizer(part.scans)
-        rows = [
-            {"size": part.size, "repeat": part.repeat, "scan": row["scan"],
+        LOGGER.info("%s scans, draw %d", part.size, part.repeat)
+        return self._rows(part.size, part.repeat, self._harmonizer(part.scans))
+
+    def errors_of_trained(self) -> list[dict[str, Any]]:
+        """The same rows of the model that was trained on the site, of size TRAINED."""
+        profiles, model = read_references(self.trained), read_model(self.trained)
+        given = (profiles, profiles, self.target, self.block, model.decode)
+        return self._rows(TRAINED, 0, ScanHarmonizer.from_profiles(*given))
+
+    def _rows(self, size: str, repeat: int, carrier: ScanHarmonizer) -> list[dict[str, Any]]:
+        return [
+            {"size": size, "repeat": repeat, "scan": row["scan"],
              "paired_mae_hu": self._error(carrier, row)}
             for row in self.judged
         ]  # fmt: skip
-        LOGGER.info("%s scans, draw %d", part.size, part.repeat)
-        return rows
 
     def _harmonizer(self, scans: Sequence[str]) -> ScanHarmonizer:
         """The study's harmonizer, the site known from these scans alone."""

@@ -19,6 +19,11 @@ from ctharmony.model.settings import Settings
 from ctharmony.sheets import Row
 
 
+def taken_in(rows: pd.DataFrame, scans: Sequence[str]) -> pd.DataFrame:
+    """Rows of scans.tsv, the named scans of a query site among those that train."""
+    return rows.assign(split=rows["split"].mask(rows["scan"].isin(scans), "train"))
+
+
 def training_scans(
     rows: pd.DataFrame, manifest: Sequence[Row], settings: Settings, mapped: Path
 ) -> list[ScanData]:

@@ -103,9 +103,9 @@ def _comparable(
 
 def _image_table(measured: Sequence[Measured]) -> pd.DataFrame:
     rows = [
-        {"scan": one.case.scan, "method": method, **features}
+        {"scan": one.case.scan, "method": method, **numbers}
         for one in measured
-        for method, features in one.features.items()
+        for method, numbers in one.features.items()
     ]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["scan", "method"])
 
@@ -126,12 +126,12 @@ def features(
         )
         for name in how.feature_harmonizers
     ]
-    for features in (before, after, *harmonized):
-        ask_scanner(findings, features, labels, how.probes)
-        ask_biology(findings, features, factors, how.probes)
-    for features in (before, after):
-        ask_effects(findings, before, features, factors, how.strongest_features)
-    pair = [feature_agreement(before, features, given.target) for features in (before, after)]
+    for found in (before, after, *harmonized):
+        ask_scanner(findings, found, labels, how.probes)
+        ask_biology(findings, found, factors, how.probes)
+    for found in (before, after):
+        ask_effects(findings, before, found, factors, how.strongest_features)
+    pair = [feature_agreement(before, found, given.target) for found in (before, after)]
     agreement = pd.concat(pair, ignore_index=True)
     subjects = given.scans.groupby("subject")["site"].nunique()
     findings.metrics += agreement_metrics(agreement, int((subjects > 1).sum()), how)
@@ -143,11 +143,11 @@ def features(
 
 def _differences(sets: Sequence[FeatureSet], findings: Findings) -> pd.DataFrame:
     """Which features differ between sites, and their share as a metric."""
-    tables = [site_differences(features) for features in sets]
-    for features, table in zip(sets, tables, strict=True):
+    tables = [site_differences(found) for found in sets]
+    for found, table in zip(sets, tables, strict=True):
         share = exact(differing_share(table), int(table["n"].max()) if len(table) else 0)
         findings.metrics.append(
-            metric_row("feature_difference_share", features.method, features.stage, share)
+            metric_row("feature_difference_share", found.method, found.stage, share)
         )
     return pd.concat(tables, ignore_index=True)
 

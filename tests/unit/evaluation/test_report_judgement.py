@@ -153,3 +153,13 @@ def test_agreement_of_one_patient_is_not_said_to_have_an_interval():
     model = ModelRecord("m", metrics=frame)
     told = " ".join(warnings.warnings(record(models=(model,)), model, HOW))
     assert "Agreement rests on one patient" in told and "patients only" not in told
+
+
+def test_sites_of_one_or_two_scans_are_warned_of():
+    priors = {"north": {"n_scans": 5}, "heart": {"n_scans": 1}, "east": {"n_scans": 2}}
+    said = " ".join(warnings.warnings(record(), ModelRecord("m", priors=priors), HOW))
+    assert "Sites known from fewer than 3 scans: heart (1), east (2). What is their" in said
+    priors = {"north": {"n_scans": 3}}
+    assert "known from" not in " ".join(
+        warnings.warnings(record(), ModelRecord("m", priors=priors), HOW)
+    )

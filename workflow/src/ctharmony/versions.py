@@ -24,6 +24,6 @@ VERSIONS = {
     "confounding": 1,
     "evaluate": 8,
     "features_only": 2,
-    "report": 11,
+    "report": 12,
     "track": 1,
 }

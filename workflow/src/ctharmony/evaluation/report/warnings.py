@@ -28,6 +28,7 @@ FEATURES = "features"  # question of the notes on features that a site does not 
 FEATURE_NAME = re.compile(r"\b(?:image|body|lung)_\w+")
 SHOWN = 4  # names or reasons written out before the rest is counted
 HEALTHY = "healthy"
+FEW_SCANS = 3  # of a site: below, the onboarding study's errors rise
 
 
 def warnings(study: StudyRecord, model: ModelRecord, settings: ReportSettings) -> list[str]:
@@ -40,6 +41,7 @@ def warnings(study: StudyRecord, model: ModelRecord, settings: ReportSettings) -
         *_lost(study, model),
         *_refused(model),
         *_misaligned(study, settings),
+        *_hardly_known(model),
         *_weak(model, settings),
     ]
 
@@ -180,6 +182,20 @@ def _misaligned(study: StudyRecord, settings: ReportSettings) -> list[str]:
     more = f" and {len(low) - SHOWN} more" if len(low) > SHOWN else ""
     limit = f"{settings.coverage_limit:.0%}"
     return [f"Registration covers under {limit} of the template: {names}{more}."]
+
+
+def _hardly_known(model: ModelRecord) -> list[str]:
+    scans = {site: profile.get("n_scans") for site, profile in model.priors.items()}
+    few = {site: int(n) for site, n in scans.items() if n is not None and n < FEW_SCANS}
+    if not few:
+        return []
+    names = ", ".join(f"{site} ({n})" for site, n in list(few.items())[:SHOWN])
+    more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
+    return [
+        f"Sites known from fewer than {FEW_SCANS} scans: {names}{more}. What is their scanner's "
+        "and what their patients' (contrast agent, body size) is hardly told apart there; more "
+        "scans of them mend it."
+    ]
 
 
 def _weak(model: ModelRecord, settings: ReportSettings) -> list[str]:

@@ -1,9 +1,9 @@
 """SIGKILL at random moments: a rerun ends as if nothing had happened, byte for byte.
 
-CTHARMONY_KILLS sets how many (`make torture`: 200, a third of them from nothing, from the training and from
-harmonization on). A killed run goes on from where it was; one that got to its end is compared and
-begun anew. The last run has one core where the undisturbed one had two, so the bytes do not depend
-on that either.
+CTHARMONY_KILLS sets how many (`make torture`: 200, a third of them from nothing, from the training
+and from harmonization on). A killed run goes on from where it was; one that got to its end is
+compared and begun anew. The last run has one core where the undisturbed one had two, so the bytes
+do not depend on that either.
 """
 
 import os
@@ -27,7 +27,7 @@ KILLS = int(os.environ.get("CTHARMONY_KILLS", "10"))
 SHORT = KILLS <= 10
 OPTIONS = ("--until", "register") if SHORT else ("--retries", "20")
 BELOW = ("simulated", "truth", "ingested", "template", "registered") if SHORT else ()
-# what two of three long runs have still to make: from nothing few kills would get beyond registration
+# what two of three long runs have still to make: from nothing few kills get past registration
 LAST = ("adapted", "harmonized", "features/factorised", "evaluation", "traversals", "packages",
         "report.html", "mlflow")  # fmt: skip
 LATER = ("survey", "models", "baselines", "features/none", *LAST)

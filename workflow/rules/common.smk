@@ -1,4 +1,5 @@
 # Paths and inputs that the stages share
+from ctharmony.phantom.population import is_travelling
 
 
 def at(path):
@@ -42,6 +43,23 @@ def batches_of_site(path):
     return lambda wildcards: [
         name.format(**wildcards) for name in every_batch(path, [wildcards.site])
     ]
+
+
+def references_and(site):
+    """The reference sites and one site more, in order."""
+    return [known for known in COHORT.sites if known in (*COHORT.of_role("reference"), site)]
+
+
+def batches_of_training(path):
+    """Input function: `path` for each batch of the reference sites and the wildcard's site."""
+    return lambda wildcards: [
+        name for site in references_and(wildcards.site) for name in every_batch(path, [site])
+    ]
+
+
+def scans_that_stay(site):
+    """Ids of a virtual site's scans whose patients do not travel."""
+    return [row["scan"] for row in COHORT.sites[site].rows if not is_travelling(row)]
 
 
 def each_batch(*stages, sites=None):

@@ -1,36 +1,7 @@
 # How many scans a new site needs: a study of truth, not part of the default run
-from ctharmony.phantom.population import is_travelling
 
 
-def references_and(site):
-    """The reference sites and one site more, in order."""
-    return [known for known in COHORT.sites if known in (*COHORT.of_role("reference"), site)]
-
-
-def batches_of_training(path):
-    """Input function: `path` for each batch of the reference sites and the wildcard's site."""
-    return lambda wildcards: [
-        name for site in references_and(wildcards.site) for name in every_batch(path, [site])
-    ]
-
-
-def scans_that_stay(site):
-    """Ids of a virtual site's scans whose patients do not travel."""
-    return [row["scan"] for row in COHORT.sites[site].rows if not is_travelling(row)]
-
-
-def training_with_site():
-    """What `train` is told of the reference sites and one query site; its scans train too."""
-    own = lambda wildcards: [COHORT.sites[site] for site in references_and(wildcards.site)]
-    return {
-        "rows": lambda wildcards: Rows(row for site in own(wildcards) for row in site.rows),
-        "sites": lambda wildcards: [site.describe() for site in own(wildcards)],
-        "withdrawn": [],
-        "taken_in": lambda wildcards: scans_that_stay(wildcards.site),
-    }
-
-
-rule train_with_site:
+use rule train as train_with_site with:
     input:
         ingested=batches_of_training("ingested/{site}/{batch}"),
         registered=batches_of_training("registered/{site}/{batch}"),
@@ -40,11 +11,6 @@ rule train_with_site:
         log_of("train_with_site", "model", "site"),
     benchmark:
         benchmark_of("train_with_site", "model", "site")
-    conda:
-        ENVIRONMENT
-    threads: lambda wildcards: MODELS[wildcards.model]["threads"]
-    resources:
-        **training_resources(),
     params:
         **training_with_site(),
         settings=training_settings,
@@ -52,8 +18,6 @@ rule train_with_site:
         checkpoint=at("checkpoints/{model}_with_{site}"),
         seed=lambda wildcards: MODELS[wildcards.model]["seed"],
         version=VERSIONS["train"],
-    script:
-        "../scripts/train.py"
 
 
 rule onboarding:

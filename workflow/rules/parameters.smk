@@ -82,6 +82,17 @@ def training_study():
     }
 
 
+def training_with_site():
+    """What `train` is told of the reference sites and one query site; its scans train too."""
+    own = lambda wildcards: [COHORT.sites[site] for site in references_and(wildcards.site)]
+    return {
+        "rows": lambda wildcards: Rows(row for site in own(wildcards) for row in site.rows),
+        "sites": lambda wildcards: [site.describe() for site in own(wildcards)],
+        "withdrawn": [],
+        "taken_in": lambda wildcards: scans_that_stay(wildcards.site),
+    }
+
+
 def demonstrated():
     """Folders of the demonstrations that have been run -> when; the report shows them."""
     folders = [Path(at("divergence_study"), name) for name in DEMONSTRATIONS]

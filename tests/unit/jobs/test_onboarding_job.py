@@ -12,7 +12,7 @@ from ctharmony.io.models import encode_scans, read_model, read_usable_rows
 from ctharmony.io.tables import write_table
 from ctharmony.io.volumes import write_volume
 from ctharmony.jobs.onboarding import LOGGER, OnboardingStudy, onboarded, read_prior
-from ctharmony.jobs.training import taken_in
+from ctharmony.jobs.training import training_rows
 from ctharmony.jobs.traversal import scan_to_show
 from packaged import CONFIG, measured, train_tiny
 
@@ -79,7 +79,7 @@ def test_travelling_scans_judge_and_the_study_aims_where_the_config_says(given):
 def test_scans_of_a_query_site_are_taken_into_a_training(given):
     rows = read_usable_rows(given.ingested, given.registered)
     assert set(rows["split"]) == {"test"}
-    taken = taken_in(rows, OWN).set_index("scan")["split"]
+    taken = training_rows(given, OWN).set_index("scan")["split"]
     assert taken.to_dict() == {OWN[0]: "train", OWN[1]: "train", TRAVELLING: "test"}
 
 

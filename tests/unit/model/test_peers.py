@@ -66,3 +66,13 @@ def test_epochs_are_told_as_a_training_tells_its_own(scans):
         (1, "loss", "train"), (2, "loss", "train"),
     ]  # fmt: skip
     assert all(np.isfinite(row["value"]) and row["unit"] for row in rows)
+
+
+def test_air_around_a_patient_changes_little_of_what_is_shown(name, scans):
+    """Norms over the whole slice would turn what was learned on patches of the body upside down."""
+    trained = fitted(name, scans, 80)
+    scan = next(scan for scan in scans if scan.split == "validation")
+    wide = np.pad(scan.hu.astype(np.float32), ((0, 0), (96, 96), (96, 96)), constant_values=-1000)
+    shown = trained.decode(wide, scan.spacing, scan.site)[:, 96:-96, 96:-96]
+    alone = np.abs(shown - scan.hu)[scan.mask > 0].mean()
+    assert alone < 1.5 * error(trained, scan)

@@ -12,7 +12,7 @@ VERSIONS = {
     "register": 5,
     "train": 3,
     "adapt": 2,
-    "train_peer": 1,
+    "train_peer": 2,
     "baseline": 2,
     "harmonize": 6,
     "traverse": 1,

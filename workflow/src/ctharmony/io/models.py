@@ -43,7 +43,8 @@ def write_model(folder: str | Path, model: TrainedModel, card: dict[str, Any]) -
 
 def write_peer(folder: str | Path, name: str, peer: TrainedPeer, settings: dict[str, Any]) -> None:
     """A peer's weights as safetensors, and what it is beside them."""
-    content = {"name": name, "grid_mm": peer.grid_mm, "settings": dict(settings)}
+    patch = {"grid_mm": peer.grid_mm, "side": peer.side}
+    content = {"name": name, **patch, "settings": dict(settings)}
     write_sealed_json(Path(folder) / PEER, content | _keep_weights(folder, peer.state()))
 
 
@@ -55,7 +56,8 @@ def read_peer(folder: str | Path) -> TrainedPeer:
     """
     card = read_sealed_json(Path(folder) / PEER)
     how = PeerSettings.from_dict(card["settings"])
-    return TrainedPeer.from_state(card["name"], _weights(folder, card), how, card["grid_mm"])
+    patch = (card["grid_mm"], card["side"])
+    return TrainedPeer.from_state(card["name"], _weights(folder, card), how, *patch)
 
 
 def _keep_weights(folder: str | Path, state: dict[str, Tensor]) -> dict[str, str]:

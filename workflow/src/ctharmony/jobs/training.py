@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ctharmony.harmonization.operators import estimate_operator
-from ctharmony.io.models import read_curves, read_scans, write_model
+from ctharmony.io.models import read_curves, read_scans, read_usable_rows, write_model
 from ctharmony.io.seals import write_sealed_json
 from ctharmony.io.tables import write_table
 from ctharmony.model.adaptation import reference_profile, unseen_profile
@@ -19,9 +19,15 @@ from ctharmony.model.settings import Settings
 from ctharmony.sheets import Row
 
 
-def taken_in(rows: pd.DataFrame, scans: Sequence[str]) -> pd.DataFrame:
-    """Rows of scans.tsv, the named scans of a query site among those that train."""
-    return rows.assign(split=rows["split"].mask(rows["scan"].isin(scans), "train"))
+def training_rows(given: Any, taken_in: Sequence[str] = ()) -> pd.DataFrame:
+    """Usable rows of scans.tsv with `folder`.
+
+    Args:
+        given: batch folders `ingested` and `registered`.
+        taken_in: scans of a query site that train here too.
+    """
+    rows = read_usable_rows(given.ingested, given.registered)
+    return rows.assign(split=rows["split"].mask(rows["scan"].isin(taken_in), "train"))
 
 
 def training_scans(

@@ -66,6 +66,14 @@ class ConditionalVAE(nn.Module):
         """Centre slices (n, h, w) in network units, as the sites (n,) show them."""
         return self.decoder(z, self.site(site))[0]
 
+    def shown(self, units: Tensor, site: int, side: int) -> Tensor:
+        """Centre slices (n, h, w) of slabs (n, 3, h, w) as one site shows them, in network units.
+
+        Args:
+            side: pixels on a side of the patches it was trained on; whole slices do as well.
+        """
+        return self.render(self.posterior(units)[0], torch.full((len(units),), site))
+
 
 class SiteAutoencoderKL(nn.Module):
     """MONAI's AutoencoderKL; a site's learned offset is added to z before decoding.
@@ -100,6 +108,20 @@ class SiteAutoencoderKL(nn.Module):
         """As `ConditionalVAE.render`."""
         return self.core.decode(z + self.site(site)[:, :, None, None])[:, 0]
 
+    def shown(self, units: Tensor, site: int, side: int) -> Tensor:
+        """As `ConditionalVAE.shown`, in overlapping windows of the patches' size.
+
+        Its group norms measure the image they are given: whole slices, half of them air, are
+        nothing like what it was trained on.
+        """
+        from monai.inferers import SlidingWindowInferer
+
+        def show(part: Tensor) -> Tensor:
+            return self.render(self.posterior(part)[0], torch.full((len(part),), site))[:, None]
+
+        window = SlidingWindowInferer((side, side), len(units), overlap=0.25, mode="gaussian")
+        return window(units, show)[:, 0]
+
 
 PEERS: dict[str, type[nn.Module]] = {
     "conditional_vae": ConditionalVAE,
@@ -108,20 +130,21 @@ PEERS: dict[str, type[nn.Module]] = {
 
 
 class TrainedPeer:
-    """A peer and the reference sites it knows."""
+    """A peer, the reference sites it knows and the patches (pixels, mm each) it was trained on."""
 
-    def __init__(self, network: nn.Module, sites: list[str], grid_mm: float) -> None:
-        self.network, self.sites, self.grid_mm = network.eval(), sites, grid_mm
+    def __init__(self, network: nn.Module, sites: list[str], grid_mm: float, side: int) -> None:
+        self.network, self.sites = network.eval(), sites
+        self.grid_mm, self.side = grid_mm, side
 
     @classmethod
     def from_state(
-        cls, name: str, state: Mapping[str, Tensor], how: PeerSettings, grid_mm: float
+        cls, name: str, state: Mapping[str, Tensor], how: PeerSettings, grid_mm: float, side: int
     ) -> "TrainedPeer":
         """Inverse of `state`."""
         weights, sites = unpacked(state)
         network = PEERS[name](len(sites), how)
         network.load_state_dict(weights)
-        return cls(network, sites, grid_mm)
+        return cls(network, sites, grid_mm, side)
 
     def state(self) -> dict[str, Tensor]:
         """Weights and sites as contiguous tensors (for safetensors)."""
@@ -139,8 +162,7 @@ class TrainedPeer:
         result = np.empty(hu.shape, np.float32)
         for place, slabs in slab_blocks(hu):
             grid, shape = to_common_grid(slabs, spacing, self.grid_mm)
-            wanted = torch.full((len(slabs),), self.sites.index(site))
-            units = self.network.render(self.network.posterior(to_units(grid))[0], wanted)
+            units = self.network.shown(to_units(grid), self.sites.index(site), self.side)
             back = from_common_grid(to_hu(units)[:, None], shape, slabs.shape[-2:])
             result[place] = back[:, 0].numpy()
         return result
@@ -185,7 +207,7 @@ def train_peer(
         done, length = step + 1, settings.training.steps_per_epoch
         if done % length == 0 or done == how.steps:
             on_epoch(progress.epoch_rows(-(-done // length)))
-    return TrainedPeer(network, sites, settings.network.grid_mm)
+    return TrainedPeer(network, sites, settings.network.grid_mm, side)
 
 
 def _loss(
